@@ -1,0 +1,3 @@
+package deps
+
+import _ "golang.org/x/sys/windows"
