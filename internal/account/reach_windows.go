@@ -1,0 +1,5 @@
+package account
+
+import "os"
+
+func (a Account) bits(os.FileInfo) os.FileMode { return 7 }
