@@ -1,0 +1,65 @@
+package api
+
+// Codes that the server sends or the agent records. A code, once released, keeps its meaning.
+const (
+	// Sign-in and tokens.
+	CodeSignInFailed           = "sign_in_failed"
+	CodeTooManyAttempts        = "too_many_attempts"
+	CodeRefreshInvalid         = "refresh_invalid"
+	CodeRefreshReused          = "refresh_reused"
+	CodePrincipalDisabled      = "principal_disabled"
+	CodeEnrollmentTokenInvalid = "enrollment_token_invalid"
+	CodeProofInvalid           = "proof_invalid"
+	CodeAssertionInvalid       = "assertion_invalid"
+	CodeAgentRevoked           = "agent_revoked"
+
+	// Calls.
+	CodeNotFound        = "not_found"
+	CodeForbidden       = "forbidden"
+	CodeInvalidArgument = "invalid_argument"
+	CodeInvalidName     = "invalid_name"
+	CodeConflict        = "conflict"
+	CodeRunFinished     = "run_finished"
+	CodeScriptEmpty     = "script_empty"
+	CodeScriptTooLarge  = "script_too_large"
+	CodeScriptNotText   = "script_not_text"
+	CodeLogGap          = "log_gap"
+
+	// Results of an attempt, beside those of record.go.
+	CodeAgentStopped      = "agent_stopped"      // the agent was told to stop before the script ended
+	CodeLogSpoolFull      = "log_spool_full"     // the agent's disk could not take the run's log
+	CodeScriptUnavailable = "script_unavailable" // the script's bytes could not be read from the server
+
+	// Made by this client.
+	CodeUnreachable = "server_unreachable"
+	CodeNotSignedIn = "not_signed_in"
+)
+
+// Advice returns what a person can do about a code, one sentence, or "".
+func Advice(code string) string {
+	switch code {
+	case CodeSignInFailed:
+		return "check tenant, user name and password; an administrator can set a new one with `epo admin user reset-password`"
+	case CodeTooManyAttempts:
+		return "wait a minute, then sign in again"
+	case CodeNotSignedIn, CodeRefreshInvalid, CodeRefreshReused:
+		return "sign in with `epo login`"
+	case CodePrincipalDisabled:
+		return "ask an administrator of your tenant to enable this user"
+	case CodeEnrollmentTokenInvalid:
+		return "a token works once and for an hour at most; make a new one with `epo agent enroll-token`"
+	case CodeAgentRevoked:
+		return "enroll the agent again with a new token from `epo agent enroll-token`"
+	case CodeForbidden:
+		return "this needs another role; `epo whoami` shows yours"
+	case CodeScriptTooLarge:
+		return "a script has at most 5 MiB; move data out of it"
+	case CodeScriptNotText:
+		return "save the script as UTF-8, or as UTF-16 with a byte order mark"
+	case CodeRuntimeMissing:
+		return "install PowerShell 7.4 or later on the agent's machine; `epo-agent doctor` checks it"
+	case CodeUnreachable:
+		return "is the server running, and is the address right (`--server`, EPO_SERVER)?"
+	}
+	return ""
+}
