@@ -262,7 +262,7 @@ func (j *journal) flush() error {
 	return nil
 }
 
-// remove deletes the journal, the head last, so that a half-removed one is recognised.
+// remove deletes the journal, the head first: without it, what a kill leaves of the folder is dropped at the next start.
 func (j *journal) remove() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -270,5 +270,9 @@ func (j *journal) remove() error {
 		j.out.Close()
 		j.out = nil
 	}
-	return os.RemoveAll(j.dir)
+	os.Remove(j.path(headFile))
+	if err := os.RemoveAll(j.dir); err != nil {
+		return fmt.Errorf("remove journal: %w", err)
+	}
+	return nil
 }

@@ -262,3 +262,6 @@ func encodeBody(body any) ([]byte, error) {
 	}
 	return buf.Bytes(), nil
 }
+
+// HTTPClient returns the client that carries the requests, so that another Client can share its connections.
+func (c *Client) HTTPClient() *http.Client { return c.config.HTTP }

@@ -111,3 +111,11 @@ func asError(err error) *Error {
 	e, _ := errors.AsType[*Error](err)
 	return e
 }
+
+// Status returns the HTTP status of the server's answer, 0 when err holds none.
+func Status(err error) int {
+	if e := asError(err); e != nil {
+		return e.Status
+	}
+	return 0
+}
