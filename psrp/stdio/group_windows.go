@@ -1,0 +1,86 @@
+package stdio
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/windows"
+)
+
+// group is a job object: all its processes die with its last handle, which is
+// in this process, so also when this process dies.
+type group struct {
+	mu  sync.Mutex
+	job windows.Handle
+}
+
+func newGroup() (*group, error) {
+	job, err := windows.CreateJobObject(nil, nil)
+	if err != nil {
+		return nil, fmt.Errorf("create job object: %w", err)
+	}
+	var info windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
+	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
+	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
+		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
+	if err != nil {
+		_ = windows.CloseHandle(job)
+		return nil, fmt.Errorf("limit job object: %w", err)
+	}
+	return &group{job: job}, nil
+}
+
+// start starts cmd and puts it into the job. An engine starts nothing of its
+// own before it gets input, so nothing escapes in between.
+func (g *group) start(cmd *exec.Cmd, attr *syscall.SysProcAttr) error {
+	var own syscall.SysProcAttr
+	if attr != nil {
+		own = *attr
+	}
+	own.HideWindow = true
+	own.CreationFlags |= windows.CREATE_NEW_PROCESS_GROUP
+	cmd.SysProcAttr = &own
+	if err := cmd.Start(); err != nil {
+		return err
+	}
+	if err := g.assign(uint32(cmd.Process.Pid)); err != nil {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+		return fmt.Errorf("assign process to job: %w", err)
+	}
+	return nil
+}
+
+func (g *group) assign(pid uint32) error {
+	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, pid)
+	if err != nil {
+		return err
+	}
+	defer windows.CloseHandle(process)
+	return windows.AssignProcessToJobObject(g.job, process)
+}
+
+func (g *group) kill() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.job != 0 {
+		_ = windows.TerminateJobObject(g.job, 1)
+	}
+}
+
+// close kills what is left in the job.
+func (g *group) close() {
+	g.kill()
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.job != 0 {
+		_ = windows.CloseHandle(g.job)
+		g.job = 0
+	}
+}
+
+func signalName(*os.ProcessState) string { return "" }
