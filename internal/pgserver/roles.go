@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 
@@ -132,4 +133,15 @@ func setUpError(err error) error {
 		e.Code, e.Do = RoleSetup, "Start again; if it stays, postgres.log in the data folder says more"
 	}
 	return e
+}
+
+// Running reports whether a process holds the data folder, which it does as long as it looks after the server.
+func Running(dataDir string) bool {
+	f, err := os.OpenFile(layout(dataDir).lock(), os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	defer f.Close()
+	ok, err := tryLock(f)
+	return err == nil && !ok
 }

@@ -1,0 +1,165 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Request is the frame of one transaction: in whose name it runs and within which bounds.
+type Request struct {
+	Role      Role   // also picks the pool
+	Claims    string // verified claims as JSON; policies, functions and audit read them
+	ID        string // request id, for the audit
+	Method    string // for functions that ask, as under PostgREST
+	Path      string
+	Headers   string        // JSON object with lower-case names; "" is {}
+	ReadOnly  bool          // a write in it is 25006, 405
+	Timeout   time.Duration // of each statement; default 30 s
+	SkipCheck bool          // leave epo.pre_request out; only for tests and benchmarks
+}
+
+// Reply is what the transaction left behind besides its rows.
+type Reply struct {
+	JSON    []byte              // Do: the one value of the one row; nil for null or no row
+	Wakes   []string            // topics that epo.wake collected; hand them on, the transaction is committed
+	Headers []map[string]string // response.headers, in order
+	Status  int                 // response.status, 0 if not set
+}
+
+const defaultTimeout = 30 * time.Second
+
+// The frame around the main statement. Role and claims are local to the transaction, and so is everything else.
+const (
+	frameSQL = `select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),
+		set_config('request.id', $3, true), set_config('request.method', $4, true), set_config('request.path', $5, true),
+		set_config('request.headers', $6, true), set_config('statement_timeout', $7, true),
+		set_config('epo.wakes', '', true), set_config('response.headers', '', true), set_config('response.status', '', true)`
+	frameReadOnlySQL = frameSQL + `, set_config('transaction_read_only', 'on', true)`
+	preRequestSQL    = `select epo.pre_request()`
+	outcomeSQL       = `select current_setting('epo.wakes', true), current_setting('response.headers', true), current_setting('response.status', true)`
+)
+
+var errBadReply = errors.New("unexpected reply of the database")
+
+// Do runs one statement in a transaction of its own and returns its value, which must be one column (json, jsonb or text)
+// of at most one row. The whole transaction is one round trip: frame, pre-request, statement and outcome are pipelined
+// without BEGIN, so an error of any of them undoes all. Errors are *Error.
+//
+// sql must be constant for a shape of request, since it is prepared once per connection; everything that varies belongs
+// into args.
+func (s *Store) Do(ctx context.Context, r Request, sql string, args ...any) (Reply, error) {
+	var value []byte
+	reply, err := s.Query(ctx, r, func(rows pgx.Rows) error {
+		value = nil
+		for count := 0; rows.Next(); count++ {
+			if count > 0 {
+				return fmt.Errorf("%w: more than one row", errBadReply)
+			}
+			if err := rows.Scan(&value); err != nil {
+				return fmt.Errorf("%w: %w", errBadReply, err)
+			}
+		}
+		return rows.Err()
+	}, sql, args...)
+	reply.JSON = value
+	return reply, err
+}
+
+// Query is Do for statements with any columns and rows. read must not keep what rows.RawValues returns. It may be called
+// a second time when a stale plan or a dead connection made the first attempt void, and its effect counts only if Query
+// returns no error.
+func (s *Store) Query(ctx context.Context, r Request, read func(pgx.Rows) error, sql string, args ...any) (Reply, error) {
+	pool := s.Pool(r.Role)
+	reply, err := s.attempt(ctx, pool, r, read, sql, args)
+	if err != nil && notDone(err) && ctx.Err() == nil {
+		reply, err = s.attempt(ctx, pool, r, read, sql, args)
+	}
+	if err != nil && ctx.Err() != nil {
+		// What the server says of a cancelled statement is the effect, not the cause.
+		return Reply{}, contextError(ctx.Err())
+	}
+	if err != nil {
+		return Reply{}, AsError(err)
+	}
+	return reply, nil
+}
+
+func (s *Store) attempt(ctx context.Context, pool *pgxpool.Pool, r Request, read func(pgx.Rows) error, sql string, args []any) (Reply, error) {
+	conn, err := s.acquire(ctx, pool)
+	if err != nil {
+		return Reply{}, err
+	}
+	defer conn.Release()
+
+	var reply Reply
+	var batch pgx.Batch
+	r.frame(&batch)
+	batch.Queue(sql, args...).Query(read)
+	batch.Queue(outcomeSQL).QueryRow(func(row pgx.Row) error {
+		var wakes, headers, status string
+		if err := row.Scan(&wakes, &headers, &status); err != nil {
+			return err
+		}
+		reply.Wakes = topics(wakes)
+		return reply.setResponse(headers, status)
+	})
+	if err := conn.Conn().SendBatch(ctx, &batch).Close(); err != nil {
+		return Reply{}, err
+	}
+	return reply, nil
+}
+
+func (r Request) frame(batch *pgx.Batch) {
+	sql := frameSQL
+	if r.ReadOnly {
+		sql = frameReadOnlySQL
+	}
+	headers, timeout := r.Headers, r.Timeout
+	if headers == "" {
+		headers = "{}"
+	}
+	if timeout <= 0 {
+		timeout = defaultTimeout
+	}
+	milliseconds := strconv.FormatInt(max(1, timeout.Milliseconds()), 10)
+	batch.Queue(sql, string(r.Role), r.Claims, r.ID, r.Method, r.Path, headers, milliseconds)
+	if !r.SkipCheck {
+		batch.Queue(preRequestSQL)
+	}
+}
+
+// acquire waits for a connection, but not for ever.
+func (s *Store) acquire(ctx context.Context, pool *pgxpool.Pool) (*pgxpool.Conn, error) {
+	waiting, cancel := context.WithTimeout(ctx, s.config.AcquireTimeout)
+	defer cancel()
+	conn, err := pool.Acquire(waiting)
+	if err != nil && ctx.Err() == nil && waiting.Err() != nil {
+		return nil, &Error{Code: "PGRST003", Message: "no database connection became free in time", status: 504, cause: err}
+	}
+	return conn, err
+}
+
+// setResponse reads response.headers (an array of one-key objects) and response.status. The transaction is committed by
+// the time it can complain.
+func (r *Reply) setResponse(headers, status string) error {
+	if headers != "" {
+		if err := json.Unmarshal([]byte(headers), &r.Headers); err != nil {
+			return &Error{Code: "PGRST111", Message: "response.headers must be an array of objects with one key each", status: 500, cause: err}
+		}
+	}
+	if status != "" {
+		n, err := strconv.Atoi(status)
+		if err != nil || n < 100 || n > 599 {
+			return &Error{Code: "PGRST112", Message: "response.status must be a valid status code", status: 500}
+		}
+		r.Status = n
+	}
+	return nil
+}
