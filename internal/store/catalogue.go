@@ -10,9 +10,10 @@ import (
 
 // Violation is one broken rule of the catalogue.
 type Violation struct {
-	Rule   string
-	Object string // what breaks it
-	Reason string
+	Rule    string
+	Object  string // what breaks it
+	Problem string // how
+	Reason  string // why the rule stands
 }
 
 // CatalogueError lists what is broken. A server with such a database must not serve.
@@ -26,7 +27,7 @@ func (e *CatalogueError) Error() string {
 			fmt.Fprintf(&b, "\n  and %d more", len(e.Violations)-i)
 			break
 		}
-		fmt.Fprintf(&b, "\n  %s: %s: %s", v.Rule, v.Object, v.Reason)
+		fmt.Fprintf(&b, "\n  %s: %s: %s", v.Rule, v.Object, v.Problem)
 	}
 	return b.String()
 }
@@ -34,16 +35,12 @@ func (e *CatalogueError) Error() string {
 // CheckCatalogue runs the security rules (forced row-level security, tenant in every key, owners, grants …) against the
 // live catalogue and returns a *CatalogueError if one is broken. They are the rules that the tests run.
 func (s *Store) CheckCatalogue(ctx context.Context) error {
-	src, err := embedded()
-	if err != nil {
-		return err
-	}
 	conn, err := s.System().Acquire(ctx)
 	if err != nil {
 		return AsError(err)
 	}
 	defer conn.Release()
-	violations, err := src.violations(ctx, conn.Conn())
+	violations, err := embedded().violations(ctx, conn.Conn())
 	if err != nil {
 		return err
 	}
@@ -53,15 +50,15 @@ func (s *Store) CheckCatalogue(ctx context.Context) error {
 	return nil
 }
 
-// violations runs all rules in one round trip. A rule returns rows of two texts: object and reason.
+// violations runs all rules in one round trip.
 func (s source) violations(ctx context.Context, conn *pgx.Conn) ([]Violation, error) {
 	var all []Violation
 	var batch pgx.Batch
 	for _, rule := range s.rules {
 		batch.Queue(rule.sql).Query(func(rows pgx.Rows) error {
 			for rows.Next() {
-				v := Violation{Rule: rule.name}
-				if err := rows.Scan(&v.Object, &v.Reason); err != nil {
+				v := Violation{Rule: rule.name, Reason: rule.reason}
+				if err := rows.Scan(&v.Object, &v.Problem); err != nil {
 					return fmt.Errorf("rule %s: %w", rule.name, err)
 				}
 				all = append(all, v)

@@ -9,8 +9,9 @@ import (
 
 // Source lets tests bring a database to a schema of their own.
 type Source struct {
-	Migrations, Code, Rules []Script
-	Digest                  string
+	Migrations, Code []Script
+	Digest           string
+	Rules            []Script
 }
 
 // Script is one SQL file of a Source.
@@ -23,7 +24,11 @@ func (s Source) internal() source {
 		}
 		return to
 	}
-	return source{migrations: convert(s.Migrations), code: convert(s.Code), rules: convert(s.Rules), digest: s.Digest}
+	src := source{migrations: convert(s.Migrations), code: convert(s.Code), digest: s.Digest}
+	for _, r := range s.Rules {
+		src.rules = append(src.rules, rule{name: r.Name, reason: "so", sql: r.SQL})
+	}
+	return src
 }
 
 func (s Source) Migrate(ctx context.Context, url string, secrets Secrets, log *slog.Logger) (Report, error) {

@@ -29,11 +29,7 @@ const migrateLock = 0x45504f_0001
 // It refuses a database whose applied migrations differ from those of this program, and leaves one alone that a newer
 // program has migrated, as long as no step of that was marked breaking.
 func Migrate(ctx context.Context, adminURL string, s Secrets, log *slog.Logger) (Report, error) {
-	src, err := embedded()
-	if err != nil {
-		return Report{}, err
-	}
-	return src.migrate(ctx, adminURL, s, log)
+	return embedded().migrate(ctx, adminURL, s, log)
 }
 
 func (s source) migrate(ctx context.Context, adminURL string, secrets Secrets, log *slog.Logger) (Report, error) {

@@ -207,7 +207,7 @@ func TestRulesReportWhatBreaksThem(t *testing.T) {
 	defer conn.Close(t.Context())
 	violations, err := src.Violations(t.Context(), conn)
 	require.NoError(t, err)
-	require.Equal(t, []store.Violation{{Rule: "broken", Object: "epo.notes", Reason: "is not forced"}}, violations)
+	require.Equal(t, []store.Violation{{Rule: "broken", Object: "epo.notes", Problem: "is not forced", Reason: "so"}}, violations)
 	require.ErrorContains(t, &store.CatalogueError{Violations: violations}, "broken: epo.notes: is not forced")
 }
 

@@ -77,16 +77,12 @@ type MigrationStatus struct {
 
 // Status compares a database with this program. The URL may be of the administrator or of epo_migrator.
 func Status(ctx context.Context, url string) ([]MigrationStatus, error) {
-	src, err := embedded()
-	if err != nil {
-		return nil, err
-	}
 	conn, err := connectAdmin(ctx, url)
 	if err != nil {
 		return nil, err
 	}
 	defer closeQuietly(conn)
-	return src.status(ctx, conn)
+	return embedded().status(ctx, conn)
 }
 
 func (s source) status(ctx context.Context, conn *pgx.Conn) ([]MigrationStatus, error) {
@@ -116,10 +112,7 @@ func (s source) status(ctx context.Context, conn *pgx.Conn) ([]MigrationStatus, 
 // CheckSchema returns an error with code database_behind, migration_changed or database_newer if the database is not one
 // that this program can serve. A newer one without breaking steps is fine.
 func (s *Store) CheckSchema(ctx context.Context) error {
-	src, err := embedded()
-	if err != nil {
-		return err
-	}
+	src := embedded()
 	conn, err := s.System().Acquire(ctx)
 	if err != nil {
 		return AsError(err)

@@ -33,7 +33,14 @@ type source struct {
 	migrations []script // in order, named NNNN_verb_noun
 	code       []script // functions and views, current state, in order; they drop what they replace
 	digest     string   // of code
-	rules      []script // queries that return what breaks a rule; no row is fine
+	rules      []rule
+}
+
+// rule is a query that returns object and problem of whatever breaks the rule, so no row is fine.
+type rule struct {
+	name   string
+	reason string // why the rule stands
+	sql    string
 }
 
 func (s source) validate() error {
