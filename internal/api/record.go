@@ -24,11 +24,28 @@ type Record struct {
 	Seq    int64     `json:"seq"`    // 1..N per attempt without a gap
 	Time   time.Time `json:"time"`   // UTC, RFC 3339 with nanoseconds
 	Stream string    `json:"stream"` // one of the Stream constants
-	// Text is what a reader of the stream sees; absent for object and progress.
-	Text string `json:"text,omitempty"`
+	// Text is what a reader of the stream sees. In JSON it is absent for object
+	// and progress and present, if only as "", for every other stream.
+	Text string `json:"text"`
 	// Object is the emitted object in stream object, an ErrorInfo in stream
 	// error, structured data in information and progress, else absent.
 	Object json.RawMessage `json:"object,omitempty"`
+}
+
+// MarshalJSON leaves out what the stream does not have.
+func (r Record) MarshalJSON() ([]byte, error) {
+	type line struct { // Record in the order of its fields
+		Seq    int64           `json:"seq"`
+		Time   time.Time       `json:"time"`
+		Stream string          `json:"stream"`
+		Text   *string         `json:"text,omitempty"`
+		Object json.RawMessage `json:"object,omitempty"`
+	}
+	l := line{Seq: r.Seq, Time: r.Time, Stream: r.Stream, Object: r.Object}
+	if r.Text != "" || r.Stream != StreamObject && r.Stream != StreamProgress {
+		l.Text = &r.Text
+	}
+	return json.Marshal(l)
 }
 
 // The states an attempt can end in.

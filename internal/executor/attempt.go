@@ -1,0 +1,392 @@
+package executor
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/epo-dev/epo/internal/api"
+	"github.com/epo-dev/epo/psrp"
+	"github.com/epo-dev/epo/psrp/stdio"
+)
+
+// attempt is one run of one script.
+type attempt struct {
+	executor *Executor
+	request  Request
+	recorder *recorder
+	params   []psrp.Parameter
+	path     string // of the script file
+	flag     bool   // `exit N` of the file reaches the host
+}
+
+func (a *attempt) run(ctx context.Context) api.Result {
+	if err := a.check(); err != nil {
+		return api.Result{State: api.StateFailed, Error: err}
+	}
+	w, result := a.prepare(ctx)
+	if w == nil {
+		return result
+	}
+	result = a.main(ctx, w)
+	a.finish(w)
+	return result
+}
+
+// check refuses what needs no engine to be refused.
+func (a *attempt) check() *api.ErrorInfo {
+	if want := a.request.SHA256; want != "" {
+		sum := sha256.Sum256(a.request.Script)
+		if !strings.EqualFold(want, hex.EncodeToString(sum[:])) {
+			return &api.ErrorInfo{Code: api.CodeDigestMismatch, Message: "the script is not the one whose SHA-256 was given"}
+		}
+	}
+	var err error
+	if a.params, err = decodeParameters(a.request.Parameters); err != nil {
+		var rejected *parameterError
+		if errors.As(err, &rejected) {
+			return rejected.info()
+		}
+		return &api.ErrorInfo{Code: api.CodeParameterRejected, Message: err.Error()}
+	}
+	if !a.executor.engine.Found() {
+		return &api.ErrorInfo{Code: api.CodeRuntimeMissing, Message: "there is no PowerShell 7.4 or later on this machine"}
+	}
+	return nil
+}
+
+// prepareTries is how many processes may fail before the script has started.
+const prepareTries = 3
+
+// prepare gets a process ready to start the script. Until then a process that
+// dies costs nothing: another one is taken.
+func (a *attempt) prepare(ctx context.Context) (*worker, api.Result) {
+	var err error
+	for range prepareTries {
+		var w *worker
+		if w, err = a.executor.warm.take(ctx); err != nil {
+			break
+		}
+		var unknown []string
+		if unknown, err = a.pre(ctx, w); err == nil && len(unknown) == 0 {
+			return w, api.Result{}
+		}
+		a.finish(w)
+		if err == nil {
+			return nil, api.Result{State: api.StateFailed, Error: &api.ErrorInfo{
+				Code: api.CodeParameterRejected, Parameter: unknown[0],
+				Message: fmt.Sprintf("the script has no parameter %s", strings.Join(unknown, ", ")),
+			}}
+		}
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if ctx.Err() != nil {
+		return nil, api.Result{State: api.StateCancelled, Error: &api.ErrorInfo{Code: api.CodeCancelled, Message: "cancelled before the script started"}}
+	}
+	return nil, failure(api.CodeEngineDied, "the PowerShell process could not be started: "+err.Error())
+}
+
+// pre writes the script and runs the PRE pipeline. It gives the names of
+// parameters that the script does not have.
+func (a *attempt) pre(ctx context.Context, w *worker) (unknown []string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, a.executor.config.OpenTimeout)
+	defer cancel()
+	if a.path, err = w.dir.write(fileName(a.request.ScriptName), a.request.Script, a.executor.config.Account); err != nil {
+		return nil, fmt.Errorf("write script: %w", err)
+	}
+	out, err := w.quiet(ctx, a.prePipeline(w))
+	if err != nil {
+		return nil, err
+	}
+	if len(out) == 0 {
+		return nil, errors.New("prepare the session: no answer")
+	}
+	a.flag, _ = out[0].(bool)
+	for _, name := range out[1:] {
+		unknown = append(unknown, textOf(name))
+	}
+	return unknown, nil
+}
+
+func (a *attempt) prePipeline(w *worker) psrp.Pipeline {
+	names := make([]any, len(a.params))
+	for i, p := range a.params {
+		names[i] = strings.TrimPrefix(p.Name, "-")
+	}
+	return localScript(preScript,
+		psrp.Parameter{Name: "Path", Value: a.path},
+		psrp.Parameter{Name: "Location", Value: w.dir.work},
+		psrp.Parameter{Name: "Names", Value: newArray(names)})
+}
+
+func (a *attempt) mainPipeline() psrp.Pipeline {
+	global, local := false, true
+	return psrp.Pipeline{
+		Commands: []psrp.Command{
+			{Text: a.path, UseLocalScope: &global, Parameters: a.params},
+			{Text: wrapScript, IsScript: true, UseLocalScope: &local},
+		},
+		Host: &psrp.HostInfo{UI: true, RawUI: true, Width: a.executor.config.Width},
+	}
+}
+
+// main runs the script to its end, however that comes.
+func (a *attempt) main(ctx context.Context, w *worker) api.Result {
+	// Whether a script has started must not be left open, so its start is not cut short.
+	run, err := w.pool.Start(context.WithoutCancel(ctx), a.mainPipeline())
+	if err != nil {
+		return a.died(w, err, "")
+	}
+	s := newSupervision(a, w, run)
+	defer s.close()
+	return s.watch(ctx)
+}
+
+// supervision is the time from the start of a script to its end.
+type supervision struct {
+	*attempt
+	worker   *worker
+	run      *psrp.Run
+	events   chan next
+	stopPump context.CancelFunc
+	timeout  *time.Timer
+	grace    *time.Timer
+	cause    string // why it was told to stop: a code, "" if it was not
+	killed   bool   // because it did not stop
+}
+
+// next is what psrp.Run.Next gave.
+type next struct {
+	event psrp.Event
+	err   error
+}
+
+func newSupervision(a *attempt, w *worker, run *psrp.Run) *supervision {
+	s := &supervision{attempt: a, worker: w, run: run, events: make(chan next)}
+	s.timeout, s.grace = stoppedTimer(), stoppedTimer()
+	if a.request.Timeout > 0 {
+		s.timeout.Reset(a.request.Timeout)
+	}
+	ctx, cancel := context.WithCancel(context.Background()) // ends with close, not with the run: events go on after a cancel
+	s.stopPump = cancel
+	go s.pump(ctx)
+	return s
+}
+
+func stoppedTimer() *time.Timer {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return t
+}
+
+// pump decodes events ahead of the records that are made of them.
+func (s *supervision) pump(ctx context.Context) {
+	defer close(s.events)
+	for {
+		event, err := s.run.Next(ctx)
+		select {
+		case s.events <- next{event, err}:
+		case <-ctx.Done():
+			return
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+func (s *supervision) close() {
+	s.stopPump()
+	for range s.events { // until the pump has ended
+	}
+	s.timeout.Stop()
+	s.grace.Stop()
+}
+
+func (s *supervision) watch(ctx context.Context) api.Result {
+	cancelled := ctx.Done()
+	for {
+		select {
+		case n := <-s.events:
+			if n.err != nil {
+				return s.died(s.worker, n.err, s.cause)
+			}
+			if state, ok := n.event.(psrp.StateEvent); ok {
+				return s.outcome(ctx, state)
+			}
+			s.recorder.event(n.event)
+			if s.recorder.full {
+				s.stop(api.CodeOutputOverflow)
+			}
+		case line := <-s.worker.lines:
+			s.recorder.text(api.StreamHost, line)
+		case <-cancelled:
+			cancelled = nil
+			s.stop(api.CodeCancelled)
+		case <-s.timeout.C:
+			s.stop(api.CodeTimedOut)
+		case <-s.grace.C:
+			s.kill()
+		}
+	}
+}
+
+// stop asks the engine to stop the script, once, and gives it StopGrace.
+func (s *supervision) stop(cause string) {
+	if s.cause != "" {
+		return
+	}
+	s.cause = cause
+	grace := s.executor.config.StopGrace
+	s.grace.Reset(grace)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), grace) // the script's own context has ended
+		defer cancel()
+		_ = s.run.Stop(ctx) // what it leads to comes as an event
+	}()
+}
+
+// kill ends the process: its input first, so that it can still stop native
+// children, and after a moment its group.
+func (s *supervision) kill() {
+	s.killed = true
+	go func() { _ = s.worker.process.Close(context.Background()) }() // bounded by its own grace
+}
+
+// outcome is the result of a pipeline that reported its end.
+func (s *supervision) outcome(ctx context.Context, state psrp.StateEvent) api.Result {
+	s.recorder.flush()
+	if state.Dropped > 0 {
+		s.recorder.note(fmt.Sprintf("%d records that came after the stop are left out", state.Dropped))
+	}
+	if s.cause == api.CodeOutputOverflow {
+		return failure(s.cause, fmt.Sprintf("the script made more than %d bytes of output", s.request.MaxOutput))
+	}
+	if state.State == psrp.PipelineStopped && s.cause != "" {
+		return stopped(s.cause, s.stopMessage())
+	}
+	exit := s.recorder.exit
+	if exit == nil && state.State == psrp.PipelineCompleted && !s.flag {
+		exit = s.tail(ctx)
+	}
+	if exit != nil {
+		return exited(int(*exit))
+	}
+	if state.State == psrp.PipelineCompleted {
+		return exited(0)
+	}
+	return s.threw(state.Error)
+}
+
+func exited(code int) api.Result {
+	if code == 0 {
+		return api.Result{State: api.StateSucceeded, ExitCode: &code}
+	}
+	return api.Result{State: api.StateFailed, ExitCode: &code, Error: &api.ErrorInfo{
+		Code: api.CodeScriptExit, Message: fmt.Sprintf("the script ended with exit code %d", code),
+	}}
+}
+
+// threw is the result of a script that an error ended.
+func (s *supervision) threw(r *psrp.ErrorRecord) api.Result {
+	code := 1
+	result := api.Result{State: api.StateFailed, ExitCode: &code}
+	switch {
+	case r == nil:
+		result.Error = &api.ErrorInfo{Code: api.CodeScriptError, Message: "the script was stopped from within"}
+	case isBinderError(r, fileName(s.request.ScriptName)):
+		result.Error, result.ExitCode = binderError(r, s.worker.promptedFor()), nil
+	default:
+		result.Error = errorInfo(r)
+		s.recorder.note(errorText(r))
+	}
+	return result
+}
+
+func (s *supervision) stopMessage() string {
+	if s.cause == api.CodeTimedOut {
+		return fmt.Sprintf("stopped after %v, the time limit of the run", s.request.Timeout)
+	}
+	return "stopped on request"
+}
+
+// stopped is the result of a script that was told to stop.
+func stopped(cause, message string) api.Result {
+	state := api.StateCancelled
+	if cause == api.CodeTimedOut {
+		state = api.StateTimedOut
+	}
+	return api.Result{State: state, Error: &api.ErrorInfo{Code: cause, Message: message}}
+}
+
+// died is the result when the process is gone before the script's end.
+func (a *attempt) died(w *worker, cause error, told string) api.Result {
+	a.recorder.flush()
+	if told != "" {
+		result := stopped(told, "the script did not stop when it was told to, and its process was killed")
+		result.Error.Code = api.CodeKilled
+		if told == api.CodeOutputOverflow {
+			result.State, result.Error.Code = api.StateFailed, told
+		}
+		return result
+	}
+	result := failure(api.CodeEngineDied, "the PowerShell process ended before the script: "+deathText(cause))
+	var exit *stdio.ExitError
+	if errors.As(cause, &exit) && exit.Code > 0 {
+		result.ExitCode = &exit.Code
+	}
+	return result
+}
+
+// deathText leaves out the layers that an error came through.
+func deathText(err error) string {
+	var exit *stdio.ExitError
+	if errors.As(err, &exit) {
+		return exit.Error()
+	}
+	return err.Error()
+}
+
+// tailTimeout bounds the TAIL pipeline.
+const tailTimeout = 10 * time.Second
+
+// tail asks for $LASTEXITCODE where the exit flag could not be set.
+func (s *supervision) tail(ctx context.Context) *int32 {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tailTimeout)
+	defer cancel()
+	out, err := s.worker.quiet(ctx, localScript(tailScript))
+	if err != nil || len(out) == 0 {
+		return nil
+	}
+	n, ok := out[0].(int32)
+	if !ok {
+		return nil
+	}
+	return &n
+}
+
+// finish kills all that is left of an attempt. What its processes have written
+// to standard error until then is still recorded.
+func (a *attempt) finish(w *worker) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		w.kill()
+	}()
+	for alive := true; alive; {
+		select {
+		case line := <-w.lines:
+			a.recorder.text(api.StreamHost, line)
+		case <-done:
+			alive = false
+		}
+	}
+	a.recorder.flush()
+	w.close()
+}

@@ -1,0 +1,230 @@
+package executor
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/epo-dev/epo/internal/api"
+	"github.com/epo-dev/epo/psrp"
+	"github.com/epo-dev/epo/psrp/clixml"
+)
+
+// Emit takes the records of one attempt in order. It is called from one
+// goroutine at a time; while it blocks, the script is held up.
+type Emit func(api.Record)
+
+// recorder turns what the engine says into numbered records. It is used by one
+// goroutine.
+type recorder struct {
+	emit  Emit
+	now   func() time.Time
+	seq   int64
+	limit int64 // bytes of text and objects; 0: none
+	bytes int64
+	full  bool // the limit is reached, nothing more is recorded
+
+	exit *int32          // what SetShouldExit said last
+	line strings.Builder // a host line that has no end yet
+}
+
+// event records one event other than the last.
+func (r *recorder) event(e psrp.Event) {
+	switch e := e.(type) {
+	case psrp.OutputEvent:
+		r.object(e.Value)
+	case psrp.HostCallEvent:
+		r.hostCall(e)
+	case psrp.ErrorEvent:
+		r.data(api.StreamError, errorText(e.ErrorRecord), errorInfo(e.ErrorRecord))
+	case psrp.WarningEvent:
+		r.text(api.StreamWarning, e.Message)
+	case psrp.VerboseEvent:
+		r.text(api.StreamVerbose, e.Message)
+	case psrp.DebugEvent:
+		r.text(api.StreamDebug, e.Message)
+	case psrp.InformationEvent:
+		r.information(e.InformationRecord)
+	case psrp.ProgressEvent:
+		r.progress(e.ProgressRecord)
+	case psrp.UndecodedEvent:
+		r.text(api.StreamSystem, "a message of the engine could not be read: "+e.Err.Error())
+	}
+}
+
+// object records an emitted object, unless it is an instruction for the
+// formatter: those are text already.
+func (r *recorder) object(v any) {
+	if o, ok := v.(*clixml.Object); ok &&
+		strings.HasPrefix(strings.TrimPrefix(o.TypeName(), "Deserialized."), "Microsoft.PowerShell.Commands.Internal.Format.") {
+		return
+	}
+	r.put(api.Record{Stream: api.StreamObject, Object: objectJSON(v)})
+}
+
+// hostCall records host output. Warnings, verbose, debug and progress came as
+// records already.
+func (r *recorder) hostCall(c psrp.HostCallEvent) {
+	switch c.Method {
+	case psrp.HostSetShouldExit:
+		if n, ok := clixml.Base(argument(c, 0)).(int32); ok {
+			r.exit = &n
+		}
+	case psrp.HostWrite1, psrp.HostWrite2:
+		r.line.WriteString(textOf(argument(c, len(c.Args)-1)))
+		if r.line.Len() > maxPartialLine {
+			r.flush()
+		}
+	case psrp.HostWriteLine1:
+		r.endLine("")
+	case psrp.HostWriteLine2:
+		text := textOf(argument(c, 0))
+		if formatted, ok := strings.CutPrefix(text, outputMark); ok {
+			r.outputLines(formatted)
+			return
+		}
+		r.endLine(text)
+	case psrp.HostWriteErrorLine, psrp.HostWriteLine3:
+		r.endLine(textOf(argument(c, len(c.Args)-1)))
+	}
+}
+
+func argument(c psrp.HostCallEvent, i int) any {
+	if i < 0 || i >= len(c.Args) {
+		return nil
+	}
+	return c.Args[i]
+}
+
+// outputLines records formatted text, a record for each line.
+func (r *recorder) outputLines(text string) {
+	for line := range strings.SplitSeq(text, "\n") {
+		r.text(api.StreamOutput, strings.TrimSuffix(line, "\r"))
+	}
+}
+
+// endLine completes the host line that Write without a line end began.
+func (r *recorder) endLine(text string) {
+	text = r.line.String() + text
+	r.line.Reset()
+	r.put(api.Record{Stream: api.StreamHost, Text: text})
+}
+
+// maxPartialLine is how long a host line may grow before it is recorded without
+// its end.
+const maxPartialLine = 64 << 10
+
+// flush records a host line that has no end.
+func (r *recorder) flush() {
+	if r.line.Len() > 0 {
+		r.endLine("")
+	}
+}
+
+func (r *recorder) information(i *psrp.InformationRecord) {
+	data := informationData{Tags: i.Tags, Source: i.Source, Type: typeOf(i.MessageData)}
+	text := textOf(i.MessageData)
+	if host, ok := i.Host(); ok {
+		text = host.Message
+		data.Foreground, data.Background, data.NoNewLine = host.ForegroundColor, host.BackgroundColor, host.NoNewLine
+	} else if _, plain := i.MessageData.(string); !plain && i.MessageData != nil {
+		data.Data = objectJSON(i.MessageData)
+	}
+	r.data(api.StreamInformation, text, data)
+}
+
+// informationData is the object of an information record.
+type informationData struct {
+	Tags       []string        `json:"tags,omitempty"` // PSHOST marks Write-Host
+	Source     string          `json:"source,omitempty"`
+	Type       string          `json:"type"`
+	Foreground string          `json:"foreground,omitempty"`
+	Background string          `json:"background,omitempty"`
+	NoNewLine  bool            `json:"no_newline,omitempty"`
+	Data       json.RawMessage `json:"data,omitempty"` // message data that is not text
+}
+
+// progressData is the object of a progress record.
+type progressData struct {
+	Activity         string `json:"activity"`
+	ActivityID       int    `json:"activity_id"`
+	ParentActivityID int    `json:"parent_activity_id"`
+	Status           string `json:"status"`
+	Operation        string `json:"operation,omitempty"`
+	Percent          int    `json:"percent"`           // -1: unknown
+	SecondsRemaining int    `json:"seconds_remaining"` // -1: unknown
+	Completed        bool   `json:"completed"`
+}
+
+func (r *recorder) progress(p *psrp.ProgressRecord) {
+	r.data(api.StreamProgress, "", progressData{
+		Activity: p.Activity, ActivityID: p.ActivityID, ParentActivityID: p.ParentActivityID,
+		Status: p.StatusDescription, Operation: p.CurrentOperation, Percent: p.PercentComplete,
+		SecondsRemaining: p.SecondsRemaining, Completed: p.Completed,
+	})
+}
+
+func (r *recorder) text(stream, text string) {
+	r.flush()
+	r.put(api.Record{Stream: stream, Text: text})
+}
+
+func (r *recorder) data(stream, text string, v any) {
+	r.flush()
+	b, err := json.Marshal(v)
+	if err != nil {
+		b = nil // cannot happen: the types are ours
+	}
+	r.put(api.Record{Stream: stream, Text: text, Object: b})
+}
+
+// put numbers and hands out one record. Beyond the limit it drops.
+func (r *recorder) put(rec api.Record) {
+	if r.full {
+		return
+	}
+	rec.Text = strings.ToValidUTF8(rec.Text, "\ufffd")
+	r.bytes += int64(len(rec.Text) + len(rec.Object))
+	if r.limit > 0 && r.bytes > r.limit {
+		r.full = true
+		rec = api.Record{Stream: api.StreamSystem, Text: "the output limit of the run is reached; the rest is left out and the script is stopped"}
+	}
+	r.number(rec)
+}
+
+// note records what the executor itself has to say, also beyond the limit.
+func (r *recorder) note(text string) {
+	r.flush()
+	r.number(api.Record{Stream: api.StreamSystem, Text: strings.ToValidUTF8(text, "\ufffd")})
+}
+
+func (r *recorder) number(rec api.Record) {
+	r.seq++
+	rec.Seq, rec.Time = r.seq, r.now().UTC()
+	r.emit(rec)
+}
+
+// promptedFields gives the names of the fields that a Prompt call asks for.
+func promptedFields(call psrp.HostCall) []string {
+	if call.Method != psrp.HostPrompt || len(call.Args) < 3 {
+		return nil
+	}
+	o, ok := call.Args[2].(*clixml.Object)
+	if !ok {
+		return nil
+	}
+	list, ok := o.Value.(*clixml.List)
+	if !ok {
+		return nil
+	}
+	var names []string
+	for _, item := range list.Items {
+		if field, ok := item.(*clixml.Object); ok {
+			if name, ok := field.Get("name"); ok {
+				names = append(names, textOf(name))
+			}
+		}
+	}
+	return slices.Clip(names)
+}

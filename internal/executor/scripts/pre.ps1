@@ -1,0 +1,35 @@
+# Before the script. Its output: whether the exit flag was set, then each parameter name that the script would not know.
+param($Path, $Location, $Names)
+[void]$ExecutionContext.SessionState.Path.SetLocation($Location)
+[System.Environment]::CurrentDirectory = $Location
+$flag = $false
+try {
+  $b = [System.Reflection.BindingFlags]'NonPublic,Instance'
+  $x = $ExecutionContext.GetType().GetField('_context', $b).GetValue($ExecutionContext)
+  $x.GetType().GetProperty('ScriptCommandProcessorShouldRethrowExit', $b).SetValue($x, $true)
+  $flag = $true
+} catch { }
+$flag
+if (-not $Names) { return }
+# With [CmdletBinding()] or [Parameter()] the binder refuses unknown names itself; without, they would silently end in $args.
+$ast = $null
+try { $ast = $ExecutionContext.InvokeCommand.GetCommand($Path, 'ExternalScript').ScriptBlock.Ast } catch { return }
+if (-not $ast -or $ast.DynamicParamBlock) { return }
+$known = [System.Collections.Generic.List[string]]::new()
+if ($ast.ParamBlock) {
+  foreach ($p in $ast.ParamBlock.Attributes) { if ($p.TypeName.GetReflectionAttributeType() -eq [System.Management.Automation.CmdletBindingAttribute]) { return } }
+  foreach ($p in $ast.ParamBlock.Parameters) {
+    $known.Add($p.Name.VariablePath.UserPath)
+    foreach ($t in $p.Attributes) {
+      if ($t -isnot [System.Management.Automation.Language.AttributeAst]) { continue }
+      $type = $t.TypeName.GetReflectionAttributeType()
+      if ($type -eq [System.Management.Automation.ParameterAttribute]) { return }
+      if ($type -eq [System.Management.Automation.AliasAttribute]) { foreach ($v in $t.PositionalArguments) { $known.Add([string]$v.Value) } }
+    }
+  }
+}
+foreach ($n in $Names) {
+  $found = $false
+  foreach ($k in $known) { if ($k.StartsWith($n, [System.StringComparison]::OrdinalIgnoreCase)) { $found = $true } }
+  if (-not $found) { $n }
+}

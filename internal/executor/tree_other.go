@@ -1,0 +1,29 @@
+//go:build !linux
+
+package executor
+
+// forest and tree know no containers here: the process group, or on Windows
+// the job object, that the transport gives each engine has to do.
+type forest struct{}
+
+func newForest(string) *forest { return &forest{} }
+
+func (*forest) remove() {}
+
+func removeStale(string) {}
+
+type tree struct{ mark string }
+
+func (*forest) newTree(forestName, name string) *tree { return &tree{mark: forestName + "/" + name} }
+
+func (*tree) attr(*attributes) {}
+
+func (*tree) contained() bool { return false }
+
+func (*tree) leaveCgroup() {}
+
+func (*tree) kill() error { return nil }
+
+func (*tree) remove() {}
+
+func runAs(*attributes, int, int) {}
