@@ -177,6 +177,14 @@ end
 $$;
 comment on function epo.reap_leases(integer) is
   'Brings every run nearer to its end though an agent never came back; any number of servers may call it at once. Wakes are in the answer.';
-grant execute on function epo.reap_leases(integer) to epo_migrator;
+
+create function epo.longest_lease_seconds() returns integer
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+return coalesce((select max(p.lease_seconds) from epo.tenant_policies as p), 30);
+comment on function epo.longest_lease_seconds() is
+  'How long a server that just reached the database waits before it reaps: until then every agent had the time to renew.';
+
+grant execute on function epo.reap_leases(integer), epo.longest_lease_seconds() to epo_migrator;
 
 reset role;

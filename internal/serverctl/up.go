@@ -97,9 +97,8 @@ type upRun struct {
 	logFile  *os.File
 	postgres *pgserver.Server
 	database string // URL of the role that installs
-	secrets  store.Secrets
 	store    *store.Store
-	keys     *token.Keys
+	keys     *token.Ring
 	server   *server.Server
 	first    firstSignIn
 	agent    localAgent
@@ -176,7 +175,7 @@ func (u *upRun) startPostgres(ctx context.Context) (string, error) {
 }
 
 func (u *upRun) startServer(ctx context.Context) (string, error) {
-	keys, err := token.LoadOrCreateKeys(u.data.keysFile())
+	keys, err := token.LoadOrCreate(u.data.keysFile(), time.Now())
 	if err != nil {
 		return "", err
 	}
