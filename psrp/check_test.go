@@ -293,12 +293,14 @@ func TestCheck32_BrokenFragmentsBreakThePool(t *testing.T) {
 func TestCheck35_EndInTheMiddleOfAnObject(t *testing.T) {
 	t.Parallel()
 	pool, _ := openPool(t, peer.Config{Handle: func(p *peer.Pipeline) {
+		<-p.Stopped
 		p.Server().Write(stdio.Line{Kind: stdio.Data, Target: p.ID, Data: psrp.AppendFragment(nil,
 			psrp.Fragment{ObjectID: 9, Start: true, Blob: make([]byte, 100)})})
 		p.Server().WriteRaw([]byte("garbage that is not base64 <Data Stream='Default' PSGuid=\n"))
 	}}, psrp.Config{})
 	run, err := pool.Start(ctx(t), psrp.Script("die"))
 	require.NoError(t, err)
+	_ = run.Stop(ctx(t)) // sets it off
 	_, err = run.Next(ctx(t))
 	var broken *psrp.BrokenError
 	require.ErrorAs(t, err, &broken)

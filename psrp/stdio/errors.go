@@ -60,7 +60,12 @@ func (e *ExitError) Error() string {
 // was sent and could not read. It would never answer it otherwise.
 type RemoteError struct{ Text string }
 
-func (e *RemoteError) Error() string { return "engine refused what was sent: " + e.Text }
+func (e *RemoteError) Error() string {
+	if e.Text == "" {
+		return "engine could not read what it was sent"
+	}
+	return "engine could not read what it was sent: " + e.Text
+}
 
 func lineError(format string, args ...any) error {
 	return &psrp.ProtocolError{Part: "packet", Msg: fmt.Sprintf(format, args...)}
