@@ -39,11 +39,11 @@ const defaultTimeout = 30 * time.Second
 const (
 	frameSQL = `select set_config('role', $1, true), set_config('request.jwt.claims', $2, true),
 		set_config('request.id', $3, true), set_config('request.method', $4, true), set_config('request.path', $5, true),
-		set_config('request.headers', $6, true), set_config('statement_timeout', $7, true),
-		set_config('epo.wakes', '', true), set_config('response.headers', '', true), set_config('response.status', '', true)`
+		set_config('request.headers', $6, true), set_config('statement_timeout', $7, true)`
 	frameReadOnlySQL = frameSQL + `, set_config('transaction_read_only', 'on', true)`
 	preRequestSQL    = `select epo.pre_request()`
-	outcomeSQL       = `select current_setting('epo.wakes', true), current_setting('response.headers', true), current_setting('response.status', true)`
+	outcomeSQL       = `select coalesce(current_setting('epo.wakes', true), ''), coalesce(current_setting('response.headers', true), ''),
+		coalesce(current_setting('response.status', true), '')`
 )
 
 var errBadReply = errors.New("unexpected reply of the database")
@@ -76,10 +76,9 @@ func (s *Store) Do(ctx context.Context, r Request, sql string, args ...any) (Rep
 // a second time when a stale plan or a dead connection made the first attempt void, and its effect counts only if Query
 // returns no error.
 func (s *Store) Query(ctx context.Context, r Request, read func(pgx.Rows) error, sql string, args ...any) (Reply, error) {
-	pool := s.Pool(r.Role)
-	reply, err := s.attempt(ctx, pool, r, read, sql, args)
+	reply, err := s.attempt(ctx, r, read, sql, args)
 	if err != nil && notDone(err) && ctx.Err() == nil {
-		reply, err = s.attempt(ctx, pool, r, read, sql, args)
+		reply, err = s.attempt(ctx, r, read, sql, args)
 	}
 	if err != nil && ctx.Err() != nil {
 		// What the server says of a cancelled statement is the effect, not the cause.
@@ -91,13 +90,20 @@ func (s *Store) Query(ctx context.Context, r Request, read func(pgx.Rows) error,
 	return reply, nil
 }
 
-func (s *Store) attempt(ctx context.Context, pool *pgxpool.Pool, r Request, read func(pgx.Rows) error, sql string, args []any) (Reply, error) {
-	conn, err := s.acquire(ctx, pool)
+func (s *Store) attempt(ctx context.Context, r Request, read func(pgx.Rows) error, sql string, args []any) (Reply, error) {
+	conn, err := s.acquire(ctx, s.Pool(r.Role))
 	if err != nil {
 		return Reply{}, err
 	}
 	defer conn.Release()
+	reply, err := r.send(ctx, conn.Conn(), read, sql, args)
+	if err != nil && staleStatements(err) && conn.Conn().DeallocateAll(ctx) == nil {
+		return r.send(ctx, conn.Conn(), read, sql, args)
+	}
+	return reply, err
+}
 
+func (r Request) send(ctx context.Context, conn *pgx.Conn, read func(pgx.Rows) error, sql string, args []any) (Reply, error) {
 	var reply Reply
 	var batch pgx.Batch
 	r.frame(&batch)
@@ -110,7 +116,7 @@ func (s *Store) attempt(ctx context.Context, pool *pgxpool.Pool, r Request, read
 		reply.Wakes = topics(wakes)
 		return reply.setResponse(headers, status)
 	})
-	if err := conn.Conn().SendBatch(ctx, &batch).Close(); err != nil {
+	if err := conn.SendBatch(ctx, &batch).Close(); err != nil {
 		return Reply{}, err
 	}
 	return reply, nil

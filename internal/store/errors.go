@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -127,7 +128,6 @@ func fromRaise(pg *pgconn.PgError) *Error {
 
 const (
 	codeCancelled = "57014" // statement_timeout, or a cancel request
-	codeStalePlan = "0A000"
 )
 
 // byCode and byClass are the table of postgrest.md §10.
@@ -182,13 +182,23 @@ func Retryable(err error) bool {
 	return AsError(err).(*Error).status == 503
 }
 
-// notDone reports that the server surely did none of the work, so that it can be sent once more without asking: it never
-// got there, or met a plan of before a change of the schema, which pgx drops.
+// notDone reports that the server surely did none of the work, because the request never got there.
 func notDone(err error) bool {
-	if pg, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return pg.Code == codeStalePlan && pg.Message == "cached plan must not change result type"
+	_, answered := errors.AsType[*pgconn.PgError](err)
+	return !answered && pgconn.SafeToRetry(err)
+}
+
+// staleStatements recognises that the schema changed under the statements that a connection has prepared, so that they
+// have to be prepared anew; the transaction is undone. The result of one may have changed. Or a function was replaced:
+// then PostgreSQL analyses the statement again, in the middle of a request, when the role is already one that may not
+// look into schema epo.
+func staleStatements(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
 	}
-	return pgconn.SafeToRetry(err)
+	return pg.Code == "0A000" && pg.Routine == "RevalidateCachedQuery" ||
+		pg.Code == "42501" && pg.Routine == "aclcheck_error" && strings.Contains(pg.Message, "epo")
 }
 
 // connectError says what to do about a login that does not work.

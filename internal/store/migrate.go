@@ -56,9 +56,18 @@ func (s source) migrate(ctx context.Context, adminURL string, secrets Secrets, l
 		m.report.Warnings = append(m.report.Warnings, warning)
 	}
 	if err := m.run(ctx, secrets); err != nil {
-		return m.report, fmt.Errorf("migrate: %w", err)
+		return m.report, fmt.Errorf("migrate: %w", explain(err))
 	}
 	return m.report, nil
+}
+
+// explain says what to do about missing rights.
+func explain(err error) error {
+	if pg, ok := errors.AsType[*pgconn.PgError](err); ok && pg.Code == "42501" {
+		return fmt.Errorf("%w (the role has to own the database and to have CREATEROLE; where another administrator of this server"+
+			" installed EPO before, in whatever database, use that one: the logins are shared by all databases of a server)", err)
+	}
+	return err
 }
 
 // connectAdmin connects with the session settings that migrations may rely on.

@@ -72,3 +72,29 @@ func TestCatalogueCheckRefusesABrokenRule(t *testing.T) {
 	require.ErrorAs(t, db.Store.CheckCatalogue(t.Context()), &broken)
 	require.Equal(t, "epo.scripts", broken.Violations[0].Object)
 }
+
+// A deployment rebuilds functions and views under the feet of other replicas; their prepared statements go on working.
+func TestRequestsSurviveARebuildByAnotherReplica(t *testing.T) {
+	t.Parallel()
+	db := testkit.DB(t)
+	tenant := db.CreateTenant(t, "acme")
+	agent := tenant.CreateAgent(t, "agent-1")
+	work := func() {
+		tenant.Call(t, tenant.Operator, "push_script", testkit.Args{"name": "hello", "content": "J2hlbGxvJw=="})
+		tenant.Call(t, tenant.Admin, "create_enrollment_token", testkit.Args{"pool_id": tenant.PoolID})
+		_, err := db.Call(t.Context(), agent, "claim_run_targets", testkit.Args{"max_targets": 1})
+		require.NoError(t, err)
+		_, err = db.Store.Do(t.Context(), testkit.Request(tenant.Operator), "select to_jsonb(s) from api.scripts as s")
+		require.NoError(t, err)
+	}
+	for range 8 { // several connections of each pool know the statements
+		work()
+	}
+	db.Exec(t, "update epo_meta.code set digest = 'other'")
+	report, err := store.Migrate(t.Context(), db.AdminURL, db.Secrets, nil)
+	require.NoError(t, err)
+	require.True(t, report.Rebuilt)
+	for range 8 {
+		work()
+	}
+}

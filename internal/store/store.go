@@ -95,7 +95,6 @@ func (c Config) pool(ctx context.Context, l login, size int32) (*pgxpool.Pool, e
 	}
 	p.ConnConfig.User, p.ConnConfig.Password = l.name, l.password(c.Secrets)
 	p.MaxConns = size
-	p.MaxConnIdleTime = 5 * time.Minute
 	p.MaxConnLifetimeJitter = 10 * time.Minute
 	p.ConnConfig.BuildContextWatcherHandler = cancelOnServer
 	c.tune(p.ConnConfig)

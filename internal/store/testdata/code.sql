@@ -32,9 +32,9 @@ as $$
 begin
   insert into epo.notes (tenant_id, note)
   values ((current_setting('request.jwt.claims')::jsonb ->> 'tenant_id')::uuid, add_note.note);
-  perform set_config('epo.wakes', current_setting('epo.wakes') || ',agents:1', true);
-  perform set_config('epo.wakes', current_setting('epo.wakes') || ',run:2', true);
-  perform set_config('epo.wakes', current_setting('epo.wakes') || ',agents:1', true);
+  perform set_config('epo.wakes', coalesce(current_setting('epo.wakes', true), '') || ',agents:1', true);
+  perform set_config('epo.wakes', coalesce(current_setting('epo.wakes', true), '') || ',run:2', true);
+  perform set_config('epo.wakes', coalesce(current_setting('epo.wakes', true), '') || ',agents:1', true);
   perform set_config('response.headers', '[{"Location":"/notes"},{"Set-Cookie":"a"},{"Set-Cookie":"b"}]', true);
   perform set_config('response.status', '201', true);
   return to_jsonb(add_note.note);
