@@ -452,6 +452,19 @@ func TestDiskThatTakesNoRecordEndsTheScript(t *testing.T) {
 	b.requireEmptySpool(t)
 }
 
+func TestScriptWhoseBytesDifferNeverRuns(t *testing.T) {
+	t.Parallel()
+	for _, large := range []bool{false, true} {
+		b := setup(t, say, func(s *fakeServer, _ *Config) { s.forge = true })
+		state, result, records := b.server.settled(b.server.queue("approved", func(t *fakeTarget) { t.large = large }))
+		require.Equal(t, "failed", state)
+		require.Equal(t, api.CodeDigestMismatch, result.Error.Code)
+		require.Empty(t, records)
+		require.Zero(t, b.executor.starts.Load())
+		require.NoError(t, b.stop())
+	}
+}
+
 func TestContentWithoutItsDigestIsNotKept(t *testing.T) {
 	t.Parallel()
 	fetched := 0

@@ -24,7 +24,7 @@ type Work struct {
 	AttemptID  string
 	ScriptName string
 	Script     []byte
-	SHA256     string          // hex, as the server claims it; the Executor verifies it
+	SHA256     string          // hex; the agent has compared it with Script
 	Parameters json.RawMessage // an object, or empty
 	Timeout    time.Duration   // 0: none
 }

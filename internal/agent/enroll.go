@@ -102,6 +102,6 @@ func (e Enrollment) request(k keys) (api.Enrollment, error) {
 	}
 	return api.Enrollment{
 		Token: e.Token, Name: name, SigningKey: signing, EncryptionKey: encryption, Proof: signed,
-		Info: api.AgentInfo{Version: version.String(), Hostname: host, OS: runtime.GOOS, Arch: runtime.GOARCH},
+		Info: api.HostInfo{Version: version.String(), Hostname: host, OS: runtime.GOOS, Arch: runtime.GOARCH},
 	}, nil
 }

@@ -35,6 +35,7 @@ type fakeServer struct {
 	used      map[string]bool
 	tokens    map[string]bool
 	revoked   bool
+	forge     bool // hand out other bytes than the digest is about
 	pending   []*fakeTarget
 	targets   []*fakeTarget
 	attempts  map[string]*fakeAttempt
@@ -290,8 +291,12 @@ func (s *fakeServer) claim(limit int) []api.Claim {
 			LeaseSeconds: s.lease.Seconds(), LeaseExpiresAt: a.until, Retryable: t.retryable,
 			Script: api.ClaimedScript{VersionID: "v-" + t.id, Name: "s", Version: 1, SHA256: hexSHA256(t.script), SizeBytes: int64(len(t.script))},
 		}
-		if s.contents[c.Script.VersionID] = t.script; !t.large {
-			c.Script.Content = t.script
+		s.contents[c.Script.VersionID] = t.script
+		if s.forge {
+			s.contents[c.Script.VersionID] = append([]byte("x"), t.script...)
+		}
+		if !t.large {
+			c.Script.Content = s.contents[c.Script.VersionID]
 		}
 		claims = append(claims, c)
 	}

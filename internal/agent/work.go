@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"time"
 
@@ -178,6 +179,9 @@ func (c *crew) uploader(a *attempt) *uploader {
 func (c *crew) execute(a *attempt, script []byte) api.Result {
 	if script == nil {
 		return failure(api.StateFailed, api.CodeScriptUnavailable, "the script's bytes could not be read from the server; nothing ran")
+	}
+	if !strings.EqualFold(hexSHA256(script), a.claim.Script.SHA256) {
+		return failure(api.StateFailed, api.CodeDigestMismatch, "the script's bytes are not those that the run is about; nothing ran")
 	}
 	if !c.config.Clock.Now().Before(a.leased()) {
 		return failure(api.StateFailed, api.CodeLeaseLost, "the lease ended before the script began; nothing ran")

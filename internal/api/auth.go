@@ -103,7 +103,7 @@ type Enrollment struct {
 	SigningKey    PublicKey `json:"signing_key"`
 	EncryptionKey PublicKey `json:"encryption_key"`
 	Proof         string    `json:"proof"` // compact JWS over EnrollProof
-	Info          AgentInfo `json:"info"`
+	Info          HostInfo  `json:"info"`
 }
 
 // String leaves the token out.
@@ -112,7 +112,15 @@ func (e Enrollment) String() string { return "enrollment of " + e.Name }
 // GoString leaves the token out.
 func (e Enrollment) GoString() string { return e.String() }
 
-// AgentInfo is what an agent says about itself at enrollment and with each heartbeat.
+// HostInfo is what an agent says about its machine when it enrolls.
+type HostInfo struct {
+	Hostname string `json:"hostname,omitempty"`
+	OS       string `json:"os,omitempty"`
+	Arch     string `json:"arch,omitempty"`
+	Version  string `json:"version,omitempty"` // of the agent
+}
+
+// AgentInfo is what an agent says about itself with each heartbeat.
 type AgentInfo struct {
 	Version       string `json:"version,omitempty"`
 	Hostname      string `json:"hostname,omitempty"`
