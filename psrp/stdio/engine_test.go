@@ -3,9 +3,6 @@ package stdio_test
 import (
 	"context"
 	"os"
-	"os/exec"
-	"path/filepath"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
 
+	"github.com/epo-dev/epo/internal/runtime"
 	"github.com/epo-dev/epo/psrp"
 	"github.com/epo-dev/epo/psrp/stdio"
 )
@@ -37,23 +35,19 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// findEngine gives the PowerShell to test with, resolved to its pwsh.dll where
-// it is a .NET tool. Tests do not skip: without it they fail.
+// findEngine gives the PowerShell to test with. Tests do not skip: without one
+// they fail.
 func findEngine() (path string, args []string) {
-	name := os.Getenv("EPO_PWSH")
-	if name == "" {
-		name, _ = exec.LookPath("pwsh")
+	engine, err := foundEngine()
+	if err != nil {
+		panic(err)
 	}
-	if name == "" {
-		_, file, _, _ := runtime.Caller(0)
-		name = filepath.Join(filepath.Dir(file), "..", "..", ".tools", "pwsh", "pwsh")
-	}
-	store := filepath.Join(filepath.Dir(name), ".store", "powershell", "*", "powershell", "*", "tools", "*", "any", "unix", "pwsh.dll")
-	if found, _ := filepath.Glob(store); len(found) > 0 {
-		return "dotnet", found[:1]
-	}
-	return name, nil
+	return engine.Path, engine.Args
 }
+
+var foundEngine = sync.OnceValues(func() (runtime.Engine, error) {
+	return runtime.Find(context.Background())
+})
 
 // engineConfig is how tests start the real engine.
 func engineConfig() stdio.Config {

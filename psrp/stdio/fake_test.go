@@ -17,6 +17,9 @@ import (
 // roleVariable makes the test binary play something else than the tests.
 const roleVariable = "EPO_STDIO_TEST_ROLE"
 
+// stopDeadline is how long the examples wait for a stop.
+const stopDeadline = 10 * time.Second
+
 // fakeConfig starts this test binary as a fake engine.
 func fakeConfig(role string) stdio.Config {
 	self, err := os.Executable()
@@ -38,7 +41,7 @@ func playEngine(role string) int {
 		select {}
 	case "noise":
 		fmt.Println("Welcome to the machine room\nNo PowerShell here")
-		_, _ = io.Copy(io.Discard, os.Stdin)
+		_, _ = os.Stdin.Read(make([]byte, 1))
 		return 0
 	case "chatty":
 		for {

@@ -271,11 +271,7 @@ func TestNoise_BeforeTheFirstPacket(t *testing.T) {
 	require.NoError(t, err)
 	require.NoError(t, pool.Close(ctx(t)))
 
-	p = startFake(t, "noise", func(c *stdio.Config) { c.CloseGrace = time.Second })
-	go func() {
-		time.Sleep(10 * time.Millisecond)
-		_ = p.Close(context.Background())
-	}()
+	p = startFake(t, "noise")
 	_, err = psrp.Open(ctx(t), p.Transport(), psrp.Config{})
 	require.ErrorIs(t, err, stdio.ErrNoise)
 	require.ErrorContains(t, err, "No PowerShell here")

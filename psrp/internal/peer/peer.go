@@ -143,7 +143,7 @@ func (s *Server) Ack(kind stdio.Kind, target psrp.GUID, before func()) {
 		return
 	}
 	s.wg.Go(func() {
-		time.Sleep(s.config.AckDelay)
+		<-time.After(s.config.AckDelay)
 		send()
 	})
 }

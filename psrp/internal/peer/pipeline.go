@@ -31,7 +31,7 @@ type Pipeline struct {
 
 func newPipeline(s *Server, id psrp.GUID) *Pipeline {
 	return &Pipeline{
-		ID: id, server: s, Stopped: make(chan struct{}), Inputs: make(chan any, 100000),
+		ID: id, server: s, Stopped: make(chan struct{}), Inputs: make(chan any, 4096),
 		answers: make(chan psrp.Message, 16), ended: make(chan struct{}), release: make(chan struct{}),
 	}
 }

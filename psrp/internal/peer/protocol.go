@@ -19,7 +19,7 @@ func (s *Server) data(l stdio.Line) error {
 	}
 	p := s.pipelines[l.Target]
 	if !l.Target.IsZero() && p == nil && !s.closed[l.Target] {
-		return errors.New("Data for a pipeline without Command")
+		return errors.New("mistake: Data for a pipeline without Command")
 	}
 	s.unacked[l.Target] = true
 	var after []func()
@@ -125,7 +125,7 @@ func (s *Server) command(id psrp.GUID) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if id.IsZero() || s.pipelines[id] != nil || s.closed[id] {
-		return errors.New("Command for a pipeline that exists")
+		return errors.New("mistake: Command for a pipeline that exists")
 	}
 	s.pipelines[id] = newPipeline(s, id)
 	s.Ack(stdio.CommandAck, id, nil)
@@ -137,7 +137,7 @@ func (s *Server) signal(id psrp.GUID) error {
 	p := s.pipelines[id]
 	s.mu.Unlock()
 	if id.IsZero() {
-		return errors.New("Signal for the pool")
+		return errors.New("mistake: Signal for the pool")
 	}
 	if p == nil {
 		s.Ack(stdio.SignalAck, id, nil)
@@ -179,7 +179,7 @@ func (s *Server) close(id psrp.GUID) error {
 // closePool is stricter than an engine, which would wait for the rest.
 func (s *Server) closePool() error {
 	if n := len(s.pipelines); n > 0 {
-		return fmt.Errorf("Close of the pool with %d pipelines not closed", n)
+		return fmt.Errorf("mistake: Close of the pool with %d pipelines not closed", n)
 	}
 	s.reset()
 	go func() {

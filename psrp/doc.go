@@ -1,0 +1,50 @@
+// Package psrp is a client of the PowerShell Remoting Protocol ([MS-PSRP]): it
+// runs pipelines in a PowerShell engine on the other side of a transport and
+// gives back objects, records and host calls as they come.
+//
+// # Layers
+//
+//	clixml            one .NET object as XML, both ways
+//	Fragment, Message the binary frames around it
+//	Pool, Run         a runspace pool and a pipeline in it
+//	Transport         moves fragments; psrp/stdio is one
+//
+// The lower layers are pure: bytes in, values out. Only Pool does input and
+// output, and only through its Transport.
+//
+// # Life of a pool
+//
+//	Open ──▶ opened ──Close──▶ closed (Err nil)
+//	  │        │
+//	  └────────┴── transport lost, protocol violated, engine broken ──▶ broken
+//
+// A pool ends exactly once, and every [Run] on it ends with exactly one
+// [StateEvent] or exactly one error. A broken pool stays broken: its owner
+// starts anew.
+//
+// # Events, memory and back-pressure
+//
+// The events of a run are one ordered queue over all streams. What is queued is
+// bounded in bytes (Config.MaxQueueBytes); beyond it the pool stops reading, the
+// pipe to the engine fills, and the engine's pipeline waits. One run that is not
+// read therefore holds up every other run of its pool, acknowledgements
+// included. That is the price of bounded memory on a single stream: read each
+// run in a goroutine of its own, or close it. [Run.Stop] and [Run.Close] work on
+// a run that nobody reads.
+//
+// # Hosts
+//
+// Without a [HostInfo] the engine has the null host: every prompt fails inside
+// the engine at once. With one, calls without an answer are events of the run in
+// their place in the order, and calls with one go to the [HostHandler]. Without
+// a handler nobody is there: calls are answered from facts, with the default
+// choice, or with an error, so that no script ever hangs on a question.
+//
+// # Protocol version
+//
+// The client declares 2.3. A SecureString that arrives stays encrypted
+// ([clixml.SecureString]); sending one needs a session key, which this package
+// does not exchange yet, and is refused.
+//
+// All exported types are safe for concurrent use unless they say otherwise.
+package psrp
