@@ -216,4 +216,10 @@ begin
 end
 $$;
 
+-- The rules of the catalogue compare the triggers with the marks.
+grant execute on function
+  epo.audit_marks(), epo.audit_value(text, text, text), epo.audit_row(text, regclass, boolean),
+  epo.audit_key(text, regclass), epo.audit_join(regclass), epo.audit_query(regclass, text)
+  to epo_migrator;
+
 reset role;

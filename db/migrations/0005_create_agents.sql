@@ -31,7 +31,6 @@ create table epo.agents (
   state text not null default 'active',
   created_at timestamptz not null default now(),
   constraint agents_pkey primary key (tenant_id, id),
-  constraint agents_tenant_id_fkey foreign key (tenant_id) references epo.tenants (tenant_id),
   constraint agents_pool_id_fkey foreign key (tenant_id, pool_id) references epo.pools (tenant_id, id),
   constraint agents_name_check check (epo.is_name(name)),
   constraint agents_state_check check (state in ('active', 'revoked'))
