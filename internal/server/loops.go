@@ -3,107 +3,193 @@ package server
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"time"
 
 	"github.com/epo-dev/epo/internal/store"
 )
 
 const (
-	reapEvery     = time.Second
-	maintainEvery = time.Hour
-	purgeEvery    = 10 * time.Minute
-	loopTimeout   = 30 * time.Second // of one turn
+	// upkeepEvery is the pause between two rounds of partitions and of the purge.
+	upkeepEvery = 10 * time.Minute
+	// keysEvery is how often the key file is looked at: a key that was removed must be refused within 5 s.
+	keysEvery = 2 * time.Second
+	// catalogueEvery is how often the rules are checked again while serving.
+	catalogueEvery = 5 * time.Minute
+	// schemaChannel is where PostgREST listens for a changed schema, too.
+	schemaChannel = "pgrst"
+	// schemaQuiet is how long a burst of notices may last before the schema is read once.
+	schemaQuiet = 100 * time.Millisecond
+	// loopTimeout bounds one round.
+	loopTimeout = time.Minute
 )
 
-// loops returns the services that run beside the HTTP server. All of them may run on every replica at once.
+// loops are the services beside HTTP. Each returns when its context ends; a round that fails is logged and tried again.
 func (s *Server) loops() []func(context.Context) error {
+	reaper := &reaper{now: time.Now}
+	reload := make(chan struct{}, 1)
 	return []func(context.Context) error{
-		s.replicas.send,
-		s.replicas.listen,
-		func(ctx context.Context) error { return s.every(ctx, reapEvery, s.newReaper().turn) },
-		func(ctx context.Context) error { return s.every(ctx, maintainEvery, s.maintainPartitions) },
-		func(ctx context.Context) error { return s.every(ctx, purgeEvery, s.purgeTokens) },
+		s.replicas.run,
+		func(ctx context.Context) error {
+			return s.replicas.listen(ctx, func() {
+				reaper.lost()
+				poke(reload)
+			})
+		},
+		func(ctx context.Context) error { return s.listenSchema(ctx, reload) },
+		func(ctx context.Context) error { return s.reloadSchema(ctx, reload) },
+		s.every(s.config.ReapEvery, "end lost leases", func(ctx context.Context) error { return s.reap(ctx, reaper) }),
+		s.every(upkeepEvery, "make partitions", func(ctx context.Context) error { return s.call(ctx, "select epo.maintain_partitions()") }),
+		s.every(upkeepEvery, "purge tokens", func(ctx context.Context) error { return s.call(ctx, "select epo.purge_expired_tokens()") }),
+		s.every(keysEvery, "read keys", s.reloadKeys),
+		s.every(catalogueEvery, "check the catalogue", s.checkCatalogue),
 	}
 }
 
-// every calls turn at once and then at each interval until ctx ends. A turn that fails is logged and tried again.
-func (s *Server) every(ctx context.Context, interval time.Duration, turn func(context.Context) error) error {
-	ticker := time.NewTicker(interval)
-	defer ticker.Stop()
-	for {
-		bounded, cancel := context.WithTimeout(ctx, loopTimeout)
-		if err := turn(bounded); err != nil && ctx.Err() == nil {
-			s.config.Logger.Warn("a background task failed and will be tried again", "error", err)
-		}
-		cancel()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-ticker.C:
+// every makes a loop of work: one round at once, then one after each pause.
+func (s *Server) every(pause time.Duration, name string, work func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		ticker := time.NewTicker(pause)
+		defer ticker.Stop()
+		for {
+			s.round(ctx, name, work)
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-ticker.C:
+			}
 		}
 	}
 }
 
-func (s *Server) maintainPartitions(ctx context.Context) error {
-	if _, err := s.config.Store.System().Exec(ctx, "select epo.maintain_partitions()"); err != nil {
-		return fmt.Errorf("maintain partitions: %w", store.AsError(err))
+func (s *Server) round(ctx context.Context, name string, work func(context.Context) error) {
+	ctx, cancel := context.WithTimeout(ctx, loopTimeout)
+	defer cancel()
+	if err := work(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		s.config.Logger.Error("a loop's round did not succeed", "loop", name, "error", err)
+	}
+}
+
+// call runs a function of the system.
+func (s *Server) call(ctx context.Context, sql string) error {
+	_, err := s.config.Store.System().Exec(ctx, sql)
+	return store.AsError(err)
+}
+
+// reap ends leases and wakes whom that concerns, once the reaper may.
+func (s *Server) reap(ctx context.Context, r *reaper) error {
+	period, err := s.leasePeriod(ctx)
+	if err != nil {
+		r.lost()
+		return err
+	}
+	if !r.may(period) {
+		return nil
+	}
+	var answer []byte
+	if err := s.config.Store.System().QueryRow(ctx, "select epo.reap_leases()").Scan(&answer); err != nil {
+		r.lost()
+		return store.AsError(err)
+	}
+	var done reaped
+	if err := json.Unmarshal(answer, &done); err != nil {
+		return err
+	}
+	if done.Requeued+done.Unknown+done.Expired+done.Cancelled > 0 {
+		s.config.Logger.Info("leases and queue times ended", "requeued", done.Requeued, "unknown", done.Unknown, "expired", done.Expired, "cancelled", done.Cancelled)
+	}
+	if len(done.Wakes) > 0 {
+		s.wake(done.Wakes...)
 	}
 	return nil
 }
-
-func (s *Server) purgeTokens(ctx context.Context) error {
-	if _, err := s.config.Store.System().Exec(ctx, "select epo.purge_expired_tokens()"); err != nil {
-		return fmt.Errorf("purge expired tokens: %w", store.AsError(err))
-	}
-	return nil
-}
-
-// reaper ends leases that nobody renewed. While the database or all servers were away, no agent could renew: so it begins
-// only after the database has answered for one lease period without a break.
-type reaper struct {
-	server *Server
-	since  time.Time // of the first answer without a break; zero after a failure
-	now    func() time.Time
-}
-
-func (s *Server) newReaper() *reaper { return &reaper{server: s, now: time.Now} }
 
 // reaped is what epo.reap_leases answers.
 type reaped struct {
-	Requeued int      `json:"requeued"`
-	Unknown  int      `json:"unknown"`
-	Expired  int      `json:"expired"`
-	Wakes    []string `json:"wakes"`
+	Requeued  int      `json:"requeued"`
+	Unknown   int      `json:"unknown"`
+	Expired   int      `json:"expired"`
+	Cancelled int      `json:"cancelled"`
+	Wakes     []string `json:"wakes"`
 }
 
-func (r *reaper) turn(ctx context.Context) error {
-	db := r.server.config.Store.System()
-	var lease int
-	if err := db.QueryRow(ctx, "select epo.longest_lease_seconds()").Scan(&lease); err != nil {
-		r.since = time.Time{}
-		return fmt.Errorf("reap leases: %w", store.AsError(err))
+// leasePeriod is the longest lease of any tenant. Asking for it shows that the database can be reached.
+func (s *Server) leasePeriod(ctx context.Context) (time.Duration, error) {
+	var seconds int
+	if err := s.config.Store.System().QueryRow(ctx, "select epo.longest_lease_seconds()").Scan(&seconds); err != nil {
+		return 0, store.AsError(err)
 	}
-	if r.since.IsZero() {
-		r.since = r.now()
+	if s.config.LeasePeriod > 0 {
+		return s.config.LeasePeriod, nil
 	}
-	if r.now().Sub(r.since) < time.Duration(lease)*time.Second {
+	return time.Duration(seconds) * time.Second, nil
+}
+
+func (s *Server) listenSchema(ctx context.Context, reload chan<- struct{}) error {
+	err := s.config.Store.Listen(ctx, schemaChannel, func() {}, func(payload string) {
+		if payload == "" || payload == "reload schema" {
+			poke(reload)
+		}
+	})
+	return ended(ctx, err)
+}
+
+// reloadSchema reads the catalogue again after each notice, once for a burst of them.
+func (s *Server) reloadSchema(ctx context.Context, reload <-chan struct{}) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-reload:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(schemaQuiet):
+		}
+		select {
+		case <-reload:
+		default:
+		}
+		s.round(ctx, "read the schema", s.facade.Reload)
+	}
+}
+
+// poke leaves a notice; several that nobody took yet are one.
+func poke(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// ended drops the error by which a loop reports that it was told to end.
+func ended(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
 		return nil
 	}
-	var text []byte
-	if err := db.QueryRow(ctx, "select epo.reap_leases()").Scan(&text); err != nil {
-		r.since = time.Time{}
-		return fmt.Errorf("reap leases: %w", store.AsError(err))
+	return err
+}
+
+func (s *Server) reloadKeys(context.Context) error {
+	changed, err := s.config.Keys.Reload()
+	if changed {
+		s.config.Logger.Info("the signing keys were read again")
 	}
-	var done reaped
-	if err := json.Unmarshal(text, &done); err != nil {
-		return fmt.Errorf("reap leases: %w", err)
+	return err
+}
+
+// checkCatalogue stops serving while a rule is broken. A database that cannot be asked breaks none.
+func (s *Server) checkCatalogue(ctx context.Context) error {
+	err := s.config.Store.CheckCatalogue(ctx)
+	var broken *store.CatalogueError
+	if errors.As(err, &broken) {
+		why := broken.Error()
+		s.broken.Store(&why)
+		return err
 	}
-	if done.Requeued+done.Unknown+done.Expired > 0 {
-		r.server.config.Logger.Info("leases and queue times ended", "requeued", done.Requeued, "unknown", done.Unknown, "expired", done.Expired)
+	if err == nil {
+		s.broken.Store(nil)
 	}
-	if len(done.Wakes) > 0 {
-		r.server.wake(done.Wakes...)
-	}
-	return nil
+	return err
 }

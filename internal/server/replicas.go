@@ -2,57 +2,49 @@ package server
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/google/uuid"
 
 	"github.com/epo-dev/epo/internal/store"
 )
 
 const (
+	// wakeChannel is where replicas tell each other whom to wake.
 	wakeChannel = "epo_wake"
-	// coalesce is how long wakes for other replicas are collected: a commit with a notification takes a lock of the whole
-	// database server.
-	coalesce = 10 * time.Millisecond
-	// maxTopics bounds one notification, whose payload PostgreSQL limits to 8000 bytes.
-	maxTopics = 120
+	// notifyEvery bounds how often: a commit with a NOTIFY takes one lock for the whole database server.
+	notifyEvery = 10 * time.Millisecond
+	// maxPayload is below what NOTIFY takes (8000 bytes).
+	maxPayload = 7900
+	// sendTimeout ends a notification that does not get through; polling makes up for it.
+	sendTimeout = 2 * time.Second
 )
 
-// replicas carries wakes between the processes that serve one database.
+// replicas passes wakes between the servers of one database. A payload is "<sender> <topic>,<topic>…".
 type replicas struct {
-	store  *store.Store
 	hub    *Hub
+	store  *store.Store
 	logger *slog.Logger
-	self   string
-	heard  atomic.Bool // the listening connection is up
+	id     string
+	signal chan struct{}
+	hears  atomic.Bool // the listening connection is up
 
 	mu      sync.Mutex
 	pending map[string]struct{}
-	signal  chan struct{}
 }
 
-// message is the payload of a notification. No topics at all means: too many to name, look at everything.
-type message struct {
-	From   string   `json:"from"`
-	Topics []string `json:"topics"`
+func newReplicas(hub *Hub, store *store.Store, logger *slog.Logger) *replicas {
+	return &replicas{hub: hub, store: store, logger: logger, id: rand.Text()[:12], signal: make(chan struct{}, 1), pending: map[string]struct{}{}}
 }
 
-func newReplicas(s *store.Store, hub *Hub, logger *slog.Logger) *replicas {
-	return &replicas{store: s, hub: hub, logger: logger, self: uuid.NewString(), pending: map[string]struct{}{}, signal: make(chan struct{}, 1)}
-}
-
-// hears reports whether wakes of other replicas arrive.
-func (r *replicas) hears() bool { return r.heard.Load() }
-
-// tell takes topics for the next notification; it never blocks.
-func (r *replicas) tell(topics ...string) {
+// send queues topics for the other replicas. It never blocks.
+func (r *replicas) send(topics []string) {
 	r.mu.Lock()
-	for _, t := range topics {
-		r.pending[t] = struct{}{}
+	for _, topic := range topics {
+		r.pending[topic] = struct{}{}
 	}
 	r.mu.Unlock()
 	select {
@@ -61,68 +53,81 @@ func (r *replicas) tell(topics ...string) {
 	}
 }
 
-// take returns what is to be told now.
-func (r *replicas) take() message {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	m := message{From: r.self}
-	if len(r.pending) <= maxTopics {
-		for t := range r.pending {
-			m.Topics = append(m.Topics, t)
-		}
-	}
-	clear(r.pending)
-	return m
-}
-
-// send notifies the other replicas, at most once per coalesce, until ctx ends.
-func (r *replicas) send(ctx context.Context) error {
+// run sends what is queued, at most once in notifyEvery, until ctx ends; then what is left goes out.
+func (r *replicas) run(ctx context.Context) error {
 	for {
 		select {
 		case <-ctx.Done():
+			r.flush(context.WithoutCancel(ctx))
 			return nil
 		case <-r.signal:
 		}
+		r.flush(ctx)
+		pause := time.NewTimer(notifyEvery)
 		select {
 		case <-ctx.Done():
-			return nil
-		case <-time.After(coalesce):
+		case <-pause.C:
 		}
-		payload, err := json.Marshal(r.take())
-		if err != nil {
-			return err
-		}
-		if err := r.store.Notify(ctx, wakeChannel, string(payload)); err != nil && ctx.Err() == nil {
-			r.logger.Warn("other replicas were not woken", "error", err)
+		pause.Stop()
+	}
+}
+
+// flush sends everything that is queued, in as few notifications as fit.
+func (r *replicas) flush(ctx context.Context) {
+	r.mu.Lock()
+	topics := make([]string, 0, len(r.pending))
+	for topic := range r.pending {
+		topics = append(topics, topic)
+	}
+	clear(r.pending)
+	r.mu.Unlock()
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	for _, payload := range r.payloads(topics) {
+		if err := r.store.Notify(ctx, wakeChannel, payload); err != nil {
+			r.logger.Warn("wakes did not reach the other servers", "error", err)
+			return
 		}
 	}
 }
 
-// listen hears the other replicas until ctx ends.
-func (r *replicas) listen(ctx context.Context) error {
-	connected := func() {
-		r.heard.Store(true)
-		r.hub.WakeAll() // what was sent while nobody listened is lost
+// payloads packs topics.
+func (r *replicas) payloads(topics []string) []string {
+	var list []string
+	var b strings.Builder
+	for _, topic := range topics {
+		if b.Len()+len(topic)+1 > maxPayload {
+			list = append(list, b.String())
+			b.Reset()
+		}
+		if b.Len() == 0 {
+			b.WriteString(r.id + " " + topic)
+			continue
+		}
+		b.WriteString("," + topic)
 	}
-	err := r.store.Listen(ctx, wakeChannel, connected, r.hear)
-	r.heard.Store(false)
-	if ctx.Err() != nil {
-		return nil
+	if b.Len() > 0 {
+		list = append(list, b.String())
 	}
-	return err
+	return list
 }
 
+// listen hears the other replicas until ctx ends. connected is called after each connect: what was said before is lost.
+func (r *replicas) listen(ctx context.Context, connected func()) error {
+	err := r.store.Listen(ctx, wakeChannel, func() {
+		r.hears.Store(true)
+		r.hub.WakeAll()
+		connected()
+	}, r.hear)
+	r.hears.Store(false)
+	return ended(ctx, err)
+}
+
+// hear wakes whom another replica named.
 func (r *replicas) hear(payload string) {
-	var m message
-	if err := json.Unmarshal([]byte(payload), &m); err != nil {
-		r.logger.Warn("a wake of another replica cannot be read", "error", err)
+	sender, topics, ok := strings.Cut(payload, " ")
+	if !ok || sender == r.id {
 		return
 	}
-	switch {
-	case m.From == r.self:
-	case len(m.Topics) == 0:
-		r.hub.WakeAll()
-	default:
-		r.hub.Wake(m.Topics...)
-	}
+	r.hub.Wake(strings.Split(topics, ",")...)
 }

@@ -1,123 +1,123 @@
 package server
 
 import (
-	"errors"
 	"net/http"
 	"strconv"
+	"sync"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/epo-dev/epo/internal/httpjson"
-	"github.com/epo-dev/epo/internal/token"
 )
 
 const (
-	// longestWait is how long /agent/wait holds a request.
+	// longestWait is how long one request may wait; shorter than what proxies allow.
 	longestWait = 25 * time.Second
-	// blindWait bounds it while wakes of other replicas cannot be heard: polling is the safety net then.
+	// blindWait bounds it while the wakes of other replicas cannot be heard: polling is the safety net then.
 	blindWait = time.Second
-	// heartbeat keeps proxies from ending a silent event stream.
-	heartbeat = 15 * time.Second
+	// lobbyTime is how long the wakes of an agent are kept for it between two waits.
+	lobbyTime = time.Minute
 )
 
-// agentWait answers 200 as soon as the agent's tenant has news, else 204. It holds no database connection while it waits.
-func (s *Server) agentWait(w http.ResponseWriter, r *http.Request, who *token.Verified) error {
-	if who.Kind != token.KindAgent {
-		return httpjson.NewError(http.StatusForbidden, "forbidden", "only agents wait for work")
+// lobby keeps the waiter of an agent between two waits, so that a wake that comes while the agent is looking for work is
+// not lost: the next wait answers at once.
+type lobby struct {
+	hub *Hub
+
+	mu     sync.Mutex
+	parked map[string]*parked // by agent
+}
+
+type parked struct {
+	waiter *Waiter
+	expiry *time.Timer
+}
+
+func newLobby(hub *Hub) *lobby { return &lobby{hub: hub, parked: map[string]*parked{}} }
+
+// enter returns the agent's waiter. known is false for an agent that was not here lately: what it missed nobody knows, so it
+// should look for work first.
+func (l *lobby) enter(agentID, topic string) (w *Waiter, known bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p := l.parked[agentID]
+	if p == nil {
+		return l.hub.Wait(topic), false
 	}
-	patience, err := waitTime(r.URL.Query().Get("timeout"))
+	p.expiry.Stop()
+	delete(l.parked, agentID)
+	return p.waiter, true
+}
+
+// leave keeps the waiter for the agent's next wait.
+func (l *lobby) leave(agentID string, w *Waiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if other := l.parked[agentID]; other != nil {
+		other.expiry.Stop()
+		other.waiter.Close()
+	}
+	p := &parked{waiter: w}
+	p.expiry = time.AfterFunc(lobbyTime, func() { l.forget(agentID, p) })
+	l.parked[agentID] = p
+}
+
+// forget drops a waiter that nobody came back for.
+func (l *lobby) forget(agentID string, p *parked) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.parked[agentID] == p {
+		delete(l.parked, agentID)
+		p.waiter.Close()
+	}
+}
+
+// wait answers an agent as soon as there may be work for its tenant, or with 204 when its time is over. No database
+// connection is held meanwhile.
+func (s *Server) wait(x *exchange, r *http.Request) error {
+	timeout, err := waitTime(r)
 	if err != nil {
 		return err
 	}
-	waiter := s.hub.Wait("agents:" + who.TenantID)
-	defer waiter.Close()
-	if err := s.facade.Check(r.Context(), who); err != nil {
+	// Before the look-up, so that nothing that happens from now on is missed.
+	waiter, known := s.lobby.enter(x.who.AgentID, "agents:"+x.who.TenantID)
+	defer s.lobby.leave(x.who.AgentID, waiter)
+	if err := s.facade.Check(r.Context(), x.who); err != nil {
 		return err
 	}
-	if !s.replicas.hears() {
-		patience = min(patience, blindWait)
+	if !known {
+		return woke(x)
 	}
-	timer := time.NewTimer(patience)
+	if !s.replicas.hears.Load() {
+		timeout = min(timeout, blindWait)
+	}
+	timer := time.NewTimer(timeout)
 	defer timer.Stop()
 	select {
 	case _, open := <-waiter.C:
 		if open {
-			httpjson.Write(w, http.StatusOK, map[string]bool{"wake": true})
-			return nil
+			return woke(x)
 		}
 	case <-timer.C:
 	case <-r.Context().Done():
-		return nil
 	}
-	w.WriteHeader(http.StatusNoContent)
+	x.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-func waitTime(given string) (time.Duration, error) {
-	if given == "" {
+func woke(x *exchange) error {
+	httpjson.Write(x, http.StatusOK, map[string]bool{"wake": true})
+	return nil
+}
+
+// waitTime reads ?timeout in seconds, 0 to 25; none means 25.
+func waitTime(r *http.Request) (time.Duration, error) {
+	text := r.URL.Query().Get("timeout")
+	if text == "" {
 		return longestWait, nil
 	}
-	seconds, err := strconv.Atoi(given)
-	if err != nil || seconds < 0 {
+	seconds, err := strconv.ParseFloat(text, 64)
+	if err != nil || !(seconds >= 0) {
 		return 0, httpjson.NewError(http.StatusBadRequest, "invalid_argument", "timeout must be a number of seconds")
 	}
-	return min(time.Duration(seconds)*time.Second, longestWait), nil
-}
-
-// events streams hints that a run changed. It carries no data: whoever hears one reads on by cursor, so a lost connection
-// or a lost hint loses nothing. The first hint comes at once.
-func (s *Server) events(w http.ResponseWriter, r *http.Request, who *token.Verified) error {
-	run := r.URL.Query().Get("run")
-	if parsed, err := uuid.Parse(run); err != nil || parsed.String() != run {
-		return httpjson.NewError(http.StatusBadRequest, "invalid_argument", "run must be the id of a run")
-	}
-	waiter := s.hub.Wait("run:" + run)
-	defer waiter.Close()
-	found, err := s.facade.Get(r.Context(), who, "job_runs", "select=id&id=eq."+run, r.Header.Get(requestIDHeader))
-	if err != nil {
-		return err
-	}
-	if string(found) == "[]" {
-		return httpjson.NewError(http.StatusNotFound, "not_found", "not found")
-	}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("X-Accel-Buffering", "no")
-	s.stream(w, r, waiter, "event: wake\ndata: {\"run_id\":\""+run+"\"}\n\n", who.ExpiresAt)
-	return nil
-}
-
-// stream writes hint at once and at each wake until the caller goes, the hub closes or the token expires.
-func (s *Server) stream(w http.ResponseWriter, r *http.Request, waiter *Waiter, hint string, until time.Time) {
-	control := http.NewResponseController(w)
-	beat := time.NewTicker(heartbeat)
-	defer beat.Stop()
-	expired := time.NewTimer(until.Sub(s.config.Now()))
-	defer expired.Stop()
-	for text := hint; ; {
-		if _, err := w.Write([]byte(text)); err != nil || flush(control) != nil {
-			return
-		}
-		select {
-		case _, open := <-waiter.C:
-			if !open {
-				return
-			}
-			text = hint
-		case <-beat.C:
-			text = ":\n\n"
-		case <-expired.C:
-			return
-		case <-r.Context().Done():
-			return
-		}
-	}
-}
-
-func flush(control *http.ResponseController) error {
-	err := control.Flush()
-	if errors.Is(err, http.ErrNotSupported) {
-		return nil
-	}
-	return err
+	return min(time.Duration(min(seconds, longestWait.Seconds())*float64(time.Second)), longestWait), nil
 }
