@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"log/slog"
 	"strings"
 	"sync"
 	"testing"
@@ -170,22 +171,30 @@ func TestCheck21_NullOutputs(t *testing.T) {
 
 func TestCheck26_UnknownThingsDoNotEndThePool(t *testing.T) {
 	t.Parallel()
+	var log bytes.Buffer
+	logger := slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	pool, _ := openPool(t, peer.Config{Handle: func(p *peer.Pipeline) {
-		p.Send(psrp.MessageType(0x00041077), "what is this")
+		p.Send(psrp.MessageType(0x00041077), "a body that nobody should log")
 		p.Server().Send(psrp.MessageType(0x00021077), psrp.GUID{}, "and this")
 		p.Server().Send(psrp.MsgPipelineState, psrp.GUID{}, clixml.NewBag(prop("PipelineState", int32(4))))
 		p.Server().SendBody(psrp.MsgWarningRecord, p.ID, []byte("<Obj><unfinished"))
+		p.Server().SendBody(psrp.MsgPipelineOutput, p.ID, []byte("<Novelty>1</Novelty>"))
 		answer := p.Ask(7, psrp.HostMethod(99))
 		me, ok := answer.Get("me")
 		p.Output(ok && me != nil)
-	}}, psrp.Config{})
-	events, state := collect(t, pool, psrp.Script("odd"))
-	require.Equal(t, psrp.PipelineCompleted, state.State)
-	require.Len(t, events, 2)
-	require.IsType(t, psrp.UndecodedEvent{}, events[0])
-	require.Equal(t, psrp.OutputEvent{Value: true}, events[1])
-	_, state = collect(t, pool, psrp.Script("odd"))
-	require.Equal(t, psrp.PipelineCompleted, state.State)
+	}}, psrp.Config{Logger: logger})
+	for range 2 {
+		events, state := collect(t, pool, psrp.Script("odd"))
+		require.Equal(t, psrp.PipelineCompleted, state.State)
+		require.Len(t, events, 3)
+		require.IsType(t, psrp.UndecodedEvent{}, events[0])
+		require.Equal(t, psrp.OutputEvent{Value: true}, events[2])
+	}
+	require.NoError(t, pool.Close(ctx(t)))
+	require.Contains(t, log.String(), "0x00041077")
+	require.Contains(t, log.String(), "0x00021077")
+	require.NotContains(t, log.String(), "nobody should log")
+	require.NotContains(t, log.String(), "0x00041006", "a pool's pipeline state is known to come")
 }
 
 func TestCheck30_EndOfInputExactlyOnceOrNever(t *testing.T) {

@@ -59,6 +59,20 @@ const (
 // String gives the number in hexadecimal.
 func (t MessageType) String() string { return fmt.Sprintf("0x%08X", uint32(t)) }
 
+// known tells whether t is one of the types above.
+func (t MessageType) known() bool {
+	switch {
+	case t >= MsgSessionCapability && t <= MsgConnectRunspacePool,
+		t >= MsgSetMaxRunspaces && t <= MsgResetRunspaceState,
+		t >= MsgPoolHostCall && t <= MsgPoolHostResponse,
+		t >= MsgPipelineInput && t <= MsgWarningRecord,
+		t >= MsgProgressRecord && t <= MsgInformationRecord,
+		t >= MsgPipelineHostCall && t <= MsgPipelineHostResponse:
+		return true
+	}
+	return false
+}
+
 // A Message is one protocol message, [MS-PSRP] 2.2.1. The header is 40 bytes,
 // integers little-endian, GUIDs in .NET order. Body is one CLIXML element,
 // possibly behind a byte order mark, or empty.

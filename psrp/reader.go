@@ -1,6 +1,7 @@
 package psrp
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -155,8 +156,14 @@ func (p *Pool) receiveHostCall(m Message) error {
 	return nil
 }
 
+// ignore passes over a message. One of a kind that this package has never heard
+// of is worth a warning.
 func (p *Pool) ignore(m Message) {
-	p.config.Logger.Debug("psrp: message ignored",
+	level := slog.LevelDebug
+	if !m.Type.known() {
+		level = slog.LevelWarn
+	}
+	p.config.Logger.Log(context.Background(), level, "psrp: message ignored",
 		slog.String("type", m.Type.String()), slog.Int("bytes", len(m.Body)),
 		slog.String("pipeline", m.Pipeline.String()))
 }
