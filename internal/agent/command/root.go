@@ -64,7 +64,6 @@ environment, and the environment over the file.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Version:       version.String(),
-		Args:          cobra.NoArgs,
 	}
 	root.SetIn(s.In)
 	root.SetOut(s.Out)

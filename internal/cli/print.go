@@ -1,0 +1,194 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The colours of a terminal.
+const (
+	colourRed    = "31"
+	colourGreen  = "32"
+	colourYellow = "33"
+	colourCyan   = "36"
+	colourDim    = "2"
+)
+
+// paint colours text when on.
+func paint(on bool, colour, text string) string {
+	if !on || text == "" {
+		return text
+	}
+	return "\x1b[" + colour + "m" + text + "\x1b[0m"
+}
+
+// stateColour is the colour of a state of a run, target or attempt.
+func stateColour(state string) string {
+	switch state {
+	case "succeeded", "active":
+		return colourGreen
+	case "failed", "partially_failed", "timed_out", "unknown", "expired", "revoked":
+		return colourRed
+	case "cancelled", "skipped":
+		return colourYellow
+	case "running", "claimed":
+		return colourCyan
+	}
+	return ""
+}
+
+// plainText makes text safe for a terminal: control characters, which could move the cursor, change its title or hide what
+// follows, are shown instead of obeyed. Tabs stay; so do line ends unless they could overwrite a line.
+func plainText(s string) string {
+	if strings.IndexFunc(s, dangerous) < 0 && utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		switch {
+		case !dangerous(r):
+			b.WriteRune(r)
+		case r < 0x20:
+			b.WriteRune(0x2400 + r) // the Unicode picture of the control character
+		case r == 0x7f:
+			b.WriteRune(0x2421)
+		default:
+			fmt.Fprintf(&b, "<U+%04X>", r)
+		}
+	}
+	return b.String()
+}
+
+// dangerous reports whether a terminal would obey r: control characters, and those that turn the direction of text.
+func dangerous(r rune) bool {
+	return r != '\n' && r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
+}
+
+// printJSON prints v as indented JSON.
+func (a *app) printJSON(v any) error {
+	enc := json.NewEncoder(a.Out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}
+
+// table is rows of cells under a header.
+type table struct {
+	header []string
+	rows   [][]cell
+}
+
+// cell is one text, with a colour for terminals.
+type cell struct{ text, colour string }
+
+func text(s string) cell { return cell{text: s} }
+
+func number[N int | int64](n N) cell { return cell{text: fmt.Sprint(n)} }
+
+func stateCell(s string) cell { return cell{text: s, colour: stateColour(s)} }
+
+func (t *table) add(cells ...cell) { t.rows = append(t.rows, cells) }
+
+// print writes the table in columns as wide as needed; empty says what to print when there is no row.
+func (a *app) print(t table, empty string) error {
+	if len(t.rows) == 0 {
+		_, err := fmt.Fprintln(a.Err, empty)
+		return err
+	}
+	header := make([]cell, len(t.header))
+	for i, h := range t.header {
+		header[i] = cell{h, colourDim}
+	}
+	rows := append([][]cell{header}, t.rows...)
+	widths := make([]int, len(header))
+	for _, row := range rows {
+		for i := range row {
+			row[i].text = oneLine(row[i].text)
+			widths[i] = max(widths[i], utf8.RuneCountInString(row[i].text))
+		}
+	}
+	var out strings.Builder
+	for _, row := range rows {
+		out.WriteString(a.line(row, widths) + "\n")
+	}
+	_, err := fmt.Fprint(a.Out, out.String())
+	return err
+}
+
+func (a *app) line(row []cell, widths []int) string {
+	var b strings.Builder
+	for i, c := range row {
+		b.WriteString(paint(a.OutTerminal, c.colour, c.text))
+		if i < len(row)-1 {
+			b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+2))
+		}
+	}
+	return strings.TrimRight(b.String(), " ")
+}
+
+// oneLine makes text fit for a cell.
+func oneLine(s string) string {
+	s = plainText(strings.NewReplacer("\r\n", " ", "\n", " ", "\t", " ").Replace(s))
+	if s == "" {
+		return "-"
+	}
+	return s
+}
+
+// fields prints name and value pairs, one per line.
+func (a *app) fields(pairs ...string) {
+	width := 0
+	for i := 0; i < len(pairs); i += 2 {
+		width = max(width, len(pairs[i]))
+	}
+	for i := 0; i < len(pairs); i += 2 {
+		name := pairs[i] + strings.Repeat(" ", width-len(pairs[i]))
+		fmt.Fprintf(a.Out, "%s  %s\n", paint(a.OutTerminal, colourDim, name), oneLine(pairs[i+1]))
+	}
+}
+
+// ago says how long ago t was, in one unit.
+func (a *app) ago(t *time.Time) string {
+	if t == nil || t.IsZero() {
+		return "-"
+	}
+	d := a.Now().Sub(*t)
+	switch {
+	case d < time.Second:
+		return "now"
+	case d < time.Minute:
+		return fmt.Sprintf("%ds ago", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm ago", d/time.Minute)
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh ago", d/time.Hour)
+	}
+	return fmt.Sprintf("%dd ago", d/(24*time.Hour))
+}
+
+// took says how long something lasted, or lasts by now.
+func (a *app) took(from, to *time.Time) string {
+	if from == nil {
+		return "-"
+	}
+	end := a.Now()
+	if to != nil {
+		end = *to
+	}
+	d := end.Sub(*from)
+	if d < time.Minute {
+		return fmt.Sprintf("%.1fs", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}
+
+func orDash(s *string) string {
+	if s == nil {
+		return "-"
+	}
+	return *s
+}
