@@ -34,3 +34,8 @@ require (
 )
 
 tool honnef.co/go/tools/cmd/staticcheck
+
+ignore (
+	./.tools
+	./web/node_modules
+)

@@ -8,10 +8,13 @@ import (
 	"syscall"
 
 	"github.com/epo-dev/epo/internal/cli"
+	"github.com/epo-dev/epo/internal/serverctl"
 )
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // the first signal asks to stop, a second one ends the program
-	os.Exit(cli.Run(ctx, cli.NewRoot(cli.OS()), os.Args[1:]))
+	root := cli.NewRoot(cli.OS())
+	root.AddCommand(serverctl.Commands()...)
+	os.Exit(cli.Run(ctx, root, os.Args[1:]))
 }

@@ -74,7 +74,7 @@ func migrateStatusCommand() *cobra.Command {
 			fmt.Fprintln(w, "MIGRATION\tAPPLIED")
 			for _, m := range list {
 				when := "pending"
-				if m.AppliedAt != nil {
+				if !m.AppliedAt.IsZero() {
 					when = m.AppliedAt.UTC().Format(time.RFC3339)
 				}
 				fmt.Fprintf(w, "%s\t%s\n", m.Name, when)
