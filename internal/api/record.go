@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"encoding/json"
 	"time"
 )
@@ -34,18 +35,22 @@ type Record struct {
 
 // MarshalJSON leaves out what the stream does not have.
 func (r Record) MarshalJSON() ([]byte, error) {
-	type line struct { // Record in the order of its fields
+	type record struct { // Record in the order of its fields
 		Seq    int64           `json:"seq"`
 		Time   time.Time       `json:"time"`
 		Stream string          `json:"stream"`
 		Text   *string         `json:"text,omitempty"`
 		Object json.RawMessage `json:"object,omitempty"`
 	}
-	l := line{Seq: r.Seq, Time: r.Time, Stream: r.Stream, Object: r.Object}
+	l := record{Seq: r.Seq, Time: r.Time, Stream: r.Stream, Object: r.Object}
 	if r.Text != "" || r.Stream != StreamObject && r.Stream != StreamProgress {
 		l.Text = &r.Text
 	}
-	return json.Marshal(l)
+	var line bytes.Buffer
+	enc := json.NewEncoder(&line)
+	enc.SetEscapeHTML(false) // a log is no HTML, and an escape takes six bytes
+	err := enc.Encode(l)
+	return bytes.TrimSuffix(line.Bytes(), []byte("\n")), err
 }
 
 // The states an attempt can end in.

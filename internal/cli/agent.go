@@ -17,25 +17,18 @@ func (a *app) agentList() *cobra.Command {
 	return a.addOutput(&cobra.Command{
 		Use: "list", Short: "List the agents and how they are", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			agents, err := api.List[api.Agent](cmd.Context(), client, api.ViewAgents, new(api.Query).Order("name"))
-			if err != nil {
-				return err
-			}
-			if a.output == "json" {
-				return a.printJSON(agents)
-			}
-			t := table{header: []string{"NAME", "POOL", "STATE", "LAST SEEN", "POWERSHELL", "ISOLATION", "HOST", "VERSION"}}
-			for _, g := range agents {
-				t.add(text(g.Name), text(g.PoolName), agentState(g), text(a.ago(g.LastSeenAt)), text(g.EngineVersion),
-					text(g.Isolation), text(g.Hostname), text(g.Version))
-			}
-			return a.print(t, "No agents yet. `epo agent enroll-token` lets one in.")
+			return list(cmd.Context(), a, api.ViewAgents, new(api.Query).Order("name"), a.printAgents)
 		},
 	})
+}
+
+func (a *app) printAgents(agents []api.Agent) error {
+	t := table{header: []string{"NAME", "POOL", "STATE", "LAST SEEN", "POWERSHELL", "ISOLATION", "HOST", "VERSION"}}
+	for _, g := range agents {
+		t.add(text(g.Name), text(g.PoolName), agentState(g), text(a.ago(g.LastSeenAt)), text(g.EngineVersion),
+			text(g.Isolation), text(g.Hostname), text(g.Version))
+	}
+	return a.print(t, "No agents yet. `epo agent enroll-token` lets one in.")
 }
 
 func agentState(g api.Agent) cell {

@@ -131,22 +131,13 @@ func (a *app) jobList() *cobra.Command {
 	return a.addOutput(&cobra.Command{
 		Use: "list", Short: "List the jobs", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			jobs, err := api.List[api.Job](cmd.Context(), client, api.ViewJobs, new(api.Query).Order("name"))
-			if err != nil {
-				return err
-			}
-			if a.output == "json" {
-				return a.printJSON(jobs)
-			}
-			t := table{header: []string{"NAME", "SCRIPT", "RETRYABLE", "CREATED"}}
-			for _, j := range jobs {
-				t.add(text(j.Name), text(j.ScriptName), text(yesNo(j.Retryable)), text(a.ago(&j.CreatedAt)))
-			}
-			return a.print(t, "No jobs yet. `epo job create NAME` makes one.")
+			return list(cmd.Context(), a, api.ViewJobs, new(api.Query).Order("name"), func(jobs []api.Job) error {
+				t := table{header: []string{"NAME", "SCRIPT", "RETRYABLE", "CREATED"}}
+				for _, j := range jobs {
+					t.add(text(j.Name), text(j.ScriptName), text(yesNo(j.Retryable)), text(a.ago(&j.CreatedAt)))
+				}
+				return a.print(t, "No jobs yet. `epo job create NAME` makes one.")
+			})
 		},
 	})
 }
@@ -177,20 +168,22 @@ func (a *app) showJob(ctx context.Context, given string) error {
 	if err != nil {
 		return err
 	}
+	ofJob := api.Where("job_id", found.ID).Order("target_name")
+	if a.output == "json" {
+		return a.printRow(ctx, client, api.ViewJobs, found.ID, part{"targets", api.ViewJobTargets, ofJob})
+	}
 	job, err := api.One[api.Job](ctx, client, api.ViewJobs, api.Where("id", found.ID))
 	if err != nil {
 		return err
 	}
-	targets, err := api.List[api.JobTarget](ctx, client, api.ViewJobTargets, api.Where("job_id", found.ID).Order("target_name"))
+	targets, err := api.List[api.JobTarget](ctx, client, api.ViewJobTargets, ofJob)
 	if err != nil {
 		return err
 	}
-	if a.output == "json" {
-		return a.printJSON(struct {
-			api.Job
-			Targets []api.JobTarget `json:"targets"`
-		}{job, targets})
-	}
+	return a.printJob(job, targets)
+}
+
+func (a *app) printJob(job api.Job, targets []api.JobTarget) error {
 	names := make([]string, len(targets))
 	for i, t := range targets {
 		names[i] = t.TargetName

@@ -49,22 +49,13 @@ func (a *app) poolList() *cobra.Command {
 	return a.addOutput(&cobra.Command{
 		Use: "list", Short: "List the pools", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			pools, err := api.List[api.Pool](cmd.Context(), client, api.ViewPools, new(api.Query).Order("name"))
-			if err != nil {
-				return err
-			}
-			if a.output == "json" {
-				return a.printJSON(pools)
-			}
-			t := table{header: []string{"NAME", "CREATED", "DESCRIPTION"}}
-			for _, p := range pools {
-				t.add(text(p.Name), text(a.ago(&p.CreatedAt)), text(p.Description))
-			}
-			return a.print(t, "No pools yet. `epo pool create NAME` makes one.")
+			return list(cmd.Context(), a, api.ViewPools, new(api.Query).Order("name"), func(pools []api.Pool) error {
+				t := table{header: []string{"NAME", "CREATED", "DESCRIPTION"}}
+				for _, p := range pools {
+					t.add(text(p.Name), text(a.ago(&p.CreatedAt)), text(p.Description))
+				}
+				return a.print(t, "No pools yet. `epo pool create NAME` makes one.")
+			})
 		},
 	})
 }

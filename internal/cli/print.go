@@ -1,12 +1,16 @@
 package cli
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
+	"io"
 	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/epo-dev/epo/internal/api"
 )
 
 // The colours of a terminal.
@@ -20,7 +24,7 @@ const (
 
 // paint colours text when on.
 func paint(on bool, colour, text string) string {
-	if !on || text == "" {
+	if !on || colour == "" || text == "" {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
@@ -69,11 +73,77 @@ func dangerous(r rune) bool {
 }
 
 // printJSON prints v as indented JSON.
-func (a *app) printJSON(v any) error {
-	enc := json.NewEncoder(a.Out)
+func (a *app) printJSON(v any) error { return a.encode(v, "  ") }
+
+// printLine prints v as one line of JSON.
+func (a *app) printLine(v any) error { return a.encode(v, "") }
+
+// encode prints JSON in which characters that a terminal would obey are escaped, which changes no value.
+func (a *app) encode(v any, indent string) error {
+	var text strings.Builder
+	enc := json.NewEncoder(&text)
 	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	return enc.Encode(v)
+	enc.SetIndent("", indent)
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("encode: %w", err)
+	}
+	out := text.String()
+	if strings.IndexFunc(out, dangerous) >= 0 {
+		var safe strings.Builder
+		for _, r := range out {
+			if dangerous(r) { // all of them lie below U+10000 and inside strings
+				fmt.Fprintf(&safe, `\u%04x`, r)
+			} else {
+				safe.WriteRune(r)
+			}
+		}
+		out = safe.String()
+	}
+	_, err := io.WriteString(a.Out, out)
+	return err
+}
+
+// list reads the rows of a view and shows them: as JSON just as the server sent them, else by show.
+func list[T any](ctx context.Context, a *app, view string, q *api.Query, show func([]T) error) error {
+	client, err := a.client()
+	if err != nil {
+		return err
+	}
+	if a.output == "json" {
+		rows, err := api.List[json.RawMessage](ctx, client, view, q)
+		if err != nil {
+			return err
+		}
+		return a.printJSON(rows)
+	}
+	rows, err := api.List[T](ctx, client, view, q)
+	if err != nil {
+		return err
+	}
+	return show(rows)
+}
+
+// part is a list of rows that belongs to a row.
+type part struct {
+	name string
+	view string
+	q    *api.Query
+}
+
+// printRow prints one row and what belongs to it as the server sent them, in one JSON object.
+func (a *app) printRow(ctx context.Context, c *api.Client, view, id string, parts ...part) error {
+	row, err := api.One[map[string]any](ctx, c, view, api.Where("id", id))
+	if err != nil {
+		return err
+	}
+	for _, p := range parts {
+		rows, err := api.List[json.RawMessage](ctx, c, p.view, p.q)
+		if err != nil {
+			return err
+		}
+		row[p.name] = rows
+	}
+	return a.printJSON(row)
 }
 
 // table is rows of cells under a header.

@@ -149,29 +149,22 @@ func (a *app) runList() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "list", Short: "List the latest runs", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
 			q := new(api.Query).Order("created_at.desc").Limit(limit)
 			if state != "" {
 				q.Eq("state", state)
 			}
 			if job != "" {
+				client, err := a.client()
+				if err != nil {
+					return err
+				}
 				found, err := nounJob().resolve(cmd.Context(), client, job)
 				if err != nil {
 					return err
 				}
 				q.Eq("job_id", found.ID)
 			}
-			runs, err := api.List[api.Run](cmd.Context(), client, api.ViewRuns, q)
-			if err != nil {
-				return err
-			}
-			if a.output == "json" {
-				return a.printJSON(runs)
-			}
-			return a.printRuns(runs)
+			return list(cmd.Context(), a, api.ViewRuns, q, a.printRuns)
 		},
 	}
 	cmd.Flags().StringVar(&state, "state", "", "only runs in this state")
@@ -207,15 +200,12 @@ func (a *app) runShow() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if a.output == "json" {
+				return a.printRow(cmd.Context(), client, api.ViewRuns, run.ID, part{"targets", api.ViewRunTargets, targetQuery(run.ID)})
+			}
 			targets, err := runTargets(cmd.Context(), client, run.ID)
 			if err != nil {
 				return err
-			}
-			if a.output == "json" {
-				return a.printJSON(struct {
-					api.Run
-					Targets []api.RunTarget `json:"targets"`
-				}{run, targets})
 			}
 			return a.showRun(run, targets)
 		},
@@ -223,7 +213,11 @@ func (a *app) runShow() *cobra.Command {
 }
 
 func runTargets(ctx context.Context, c *api.Client, runID string) ([]api.RunTarget, error) {
-	return api.List[api.RunTarget](ctx, c, api.ViewRunTargets, api.Where("run_id", runID).Order("target_name", "id"))
+	return api.List[api.RunTarget](ctx, c, api.ViewRunTargets, targetQuery(runID))
+}
+
+func targetQuery(runID string) *api.Query {
+	return api.Where("run_id", runID).Order("target_name", "id")
 }
 
 func (a *app) showRun(r api.Run, targets []api.RunTarget) error {

@@ -117,22 +117,13 @@ func (a *app) scriptList() *cobra.Command {
 	return a.addOutput(&cobra.Command{
 		Use: "list", Short: "List the scripts", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			scripts, err := api.List[api.Script](cmd.Context(), client, api.ViewScripts, new(api.Query).Order("name"))
-			if err != nil {
-				return err
-			}
-			if a.output == "json" {
-				return a.printJSON(scripts)
-			}
-			t := table{header: []string{"NAME", "VERSION", "UPDATED", "DESCRIPTION"}}
-			for _, s := range scripts {
-				t.add(text(s.Name), number(s.LatestVersion), text(a.ago(&s.UpdatedAt)), text(s.Description))
-			}
-			return a.print(t, "No scripts yet. `epo script push FILE` stores one.")
+			return list(cmd.Context(), a, api.ViewScripts, new(api.Query).Order("name"), func(scripts []api.Script) error {
+				t := table{header: []string{"NAME", "VERSION", "UPDATED", "DESCRIPTION"}}
+				for _, s := range scripts {
+					t.add(text(s.Name), number(s.LatestVersion), text(a.ago(&s.UpdatedAt)), text(s.Description))
+				}
+				return a.print(t, "No scripts yet. `epo script push FILE` stores one.")
+			})
 		},
 	})
 }
@@ -167,12 +158,17 @@ func (a *app) scriptShow() *cobra.Command {
 	return a.addOutput(cmd)
 }
 
-func (a *app) versions(ctx context.Context, c *api.Client, script named, version int) ([]api.ScriptVersion, error) {
+// versionQuery selects one version of a script, or all with the latest first.
+func versionQuery(script named, version int) *api.Query {
 	q := api.Where("script_id", script.ID).Order("version.desc")
 	if version > 0 {
 		q.Eq("version", fmt.Sprint(version))
 	}
-	versions, err := api.List[api.ScriptVersion](ctx, c, api.ViewScriptVersions, q)
+	return q
+}
+
+func (a *app) versions(ctx context.Context, c *api.Client, script named, version int) ([]api.ScriptVersion, error) {
+	versions, err := api.List[api.ScriptVersion](ctx, c, api.ViewScriptVersions, versionQuery(script, version))
 	if err == nil && len(versions) == 0 {
 		err = fmt.Errorf("script %s has no version %d", script.Name, version)
 	}
@@ -193,6 +189,9 @@ func (a *app) printContent(ctx context.Context, c *api.Client, script named, ver
 }
 
 func (a *app) showScript(ctx context.Context, c *api.Client, found named, version int) error {
+	if a.output == "json" {
+		return a.printRow(ctx, c, api.ViewScripts, found.ID, part{"versions", api.ViewScriptVersions, versionQuery(found, version)})
+	}
 	script, err := api.One[api.Script](ctx, c, api.ViewScripts, api.Where("id", found.ID))
 	if err != nil {
 		return err
@@ -200,12 +199,6 @@ func (a *app) showScript(ctx context.Context, c *api.Client, found named, versio
 	versions, err := a.versions(ctx, c, found, version)
 	if err != nil {
 		return err
-	}
-	if a.output == "json" {
-		return a.printJSON(struct {
-			api.Script
-			Versions []api.ScriptVersion `json:"versions"`
-		}{script, versions})
 	}
 	a.fields("name", script.Name, "id", script.ID, "description", script.Description, "created", a.ago(&script.CreatedAt), "updated", a.ago(&script.UpdatedAt))
 	fmt.Fprintln(a.Out)

@@ -59,26 +59,19 @@ func (a *app) targetList() *cobra.Command {
 	return a.addOutput(&cobra.Command{
 		Use: "list", Short: "List the targets", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			client, err := a.client()
-			if err != nil {
-				return err
-			}
-			targets, err := api.List[api.Target](cmd.Context(), client, api.ViewTargets, new(api.Query).Order("name"))
-			if err != nil {
-				return err
-			}
-			if a.output == "json" {
-				return a.printJSON(targets)
-			}
-			t := table{header: []string{"NAME", "KIND", "POOL", "CREATED"}}
-			for _, target := range targets {
-				name := target.Name
-				if target.Disabled {
-					name += " (disabled)"
-				}
-				t.add(text(name), text(target.Kind), text(target.PoolName), text(a.ago(&target.CreatedAt)))
-			}
-			return a.print(t, "No targets yet. `epo target create NAME` makes one.")
+			return list(cmd.Context(), a, api.ViewTargets, new(api.Query).Order("name"), a.printTargets)
 		},
 	})
+}
+
+func (a *app) printTargets(targets []api.Target) error {
+	t := table{header: []string{"NAME", "KIND", "POOL", "CREATED"}}
+	for _, target := range targets {
+		name := target.Name
+		if target.Disabled {
+			name += " (disabled)"
+		}
+		t.add(text(name), text(target.Kind), text(target.PoolName), text(a.ago(&target.CreatedAt)))
+	}
+	return a.print(t, "No targets yet. `epo target create NAME` makes one.")
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/epo-dev/epo/internal/api"
 )
@@ -40,10 +41,14 @@ func (v *view) shows(stream string) bool {
 
 // jsonRecord is a record with where it comes from.
 type jsonRecord struct {
-	TargetName    string `json:"target_name"`
-	AttemptID     string `json:"attempt_id"`
-	AttemptNumber int    `json:"attempt_number"`
-	api.Record
+	TargetName    string          `json:"target_name"`
+	AttemptID     string          `json:"attempt_id"`
+	AttemptNumber int             `json:"attempt_number"`
+	Seq           int64           `json:"seq"`
+	Time          time.Time       `json:"time"`
+	Stream        string          `json:"stream"`
+	Text          string          `json:"text,omitempty"`
+	Object        json.RawMessage `json:"object,omitempty"`
 }
 
 // record implements sink.
@@ -52,7 +57,7 @@ func (v *view) record(s source, r api.Record) error {
 		if len(v.options.streams) > 0 && !v.shows(r.Stream) {
 			return nil
 		}
-		return v.app.printLine(jsonRecord{s.target, s.attemptID, s.number, r})
+		return v.app.printLine(jsonRecord{s.target, s.attemptID, s.number, r.Seq, r.Time, r.Stream, r.Text, r.Object})
 	}
 	if !v.shows(r.Stream) {
 		return nil
@@ -164,11 +169,4 @@ func (v *view) done() { v.clear() }
 func (v *view) note(text string) {
 	v.clear()
 	fmt.Fprintln(v.app.Err, paint(v.app.ErrTerminal, colourDim, plainText(text)))
-}
-
-// printLine prints v as one line of JSON.
-func (a *app) printLine(v any) error {
-	enc := json.NewEncoder(a.Out)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }
