@@ -162,6 +162,7 @@ create function epo.answer_start(items jsonb) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 begin
   return (
@@ -223,6 +224,7 @@ create function epo.record_heartbeat(agent jsonb) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 begin
   update epo.agent_status as s
@@ -248,6 +250,7 @@ create function epo.answer_renewal(leases jsonb) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 begin
   return (

@@ -72,6 +72,7 @@ create function epo.answer_results(results jsonb) returns jsonb
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 begin
   return (

@@ -4,6 +4,7 @@ create function epo.lock_runs(tenant_ids uuid[], run_ids uuid[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 begin
   perform
@@ -24,6 +25,7 @@ create function epo.settle_runs(tenant_ids uuid[], run_ids uuid[], states text[]
 language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 begin
   if coalesce(cardinality(settle_runs.run_ids), 0) = 0 then
