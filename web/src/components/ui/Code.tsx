@@ -1,0 +1,53 @@
+import { lazy, Suspense } from "react";
+import { plain } from "@/lib/text";
+import { Loading } from "./States";
+import css from "./Code.module.css";
+
+export interface CodeProps {
+  value: string;
+  label: string;
+  /** Makes the text writable. */
+  onChange?: (value: string) => void;
+}
+
+export interface CodeDifferenceProps {
+  before: string;
+  after: string;
+  label: string;
+}
+
+const View = lazy(() => import("./CodeMirrorView"));
+const Merge = lazy(() => import("./CodeMergeView"));
+
+/** Code shows PowerShell source with highlighting, or lets it be written. */
+export function Code(props: CodeProps) {
+  return (
+    <div className={css["box"]}>
+      <Suspense fallback={<Loading rows={4} label="Loading the source view" />}>
+        <View {...props} />
+      </Suspense>
+    </div>
+  );
+}
+
+/** CodeDifference shows what changed between two texts. */
+export function CodeDifference(props: CodeDifferenceProps) {
+  return (
+    <div className={css["box"]}>
+      <Suspense fallback={<Loading rows={4} label="Loading the difference view" />}>
+        <Merge {...props} />
+      </Suspense>
+    </div>
+  );
+}
+
+/** PlainCode shows JSON and other text without an editor. */
+export function PlainCode({ value, label }: { value: string; label: string }) {
+  return (
+    <div className={css["box"]} role="region" aria-label={label} tabIndex={0}>
+      <pre className={css["plain"]} dir="ltr">
+        {value.split("\n").map(plain).join("\n")}
+      </pre>
+    </div>
+  );
+}

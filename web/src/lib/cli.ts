@@ -1,0 +1,12 @@
+/** Commands of the command line tool that do the same as a form. */
+const harmless = /^[A-Za-z0-9_@%+=:,./-]+$/;
+
+/** quote makes one word of a POSIX shell. */
+export function quote(word: string): string {
+  return harmless.test(word) ? word : `'${word.replaceAll("'", `'\\''`)}'`;
+}
+
+/** command joins words; what is undefined or empty is left out. */
+export function command(...words: (string | undefined | false)[]): string {
+  return words.filter((word): word is string => typeof word === "string" && word !== "").map(quote).join(" ");
+}
