@@ -195,12 +195,13 @@ func TestFullPoolIsSaidInTime(t *testing.T) {
 	s, _ := open(t, func(c *store.Config) { c.MaxConns, c.AcquireTimeout = 5, 20*time.Millisecond })
 	conn, err := s.Pool(store.RoleUser).Acquire(t.Context())
 	require.NoError(t, err)
+	defer conn.Release()
 	_, err = s.Do(t.Context(), as(store.RoleUser, tenantA), "select api.frame()")
 	requireError(t, err, "PGRST003", 504)
 	require.True(t, store.Retryable(err))
-	_, err = s.Do(t.Context(), as(store.RoleAgent, tenantA), "select api.frame()")
+	agent, err := s.Pool(store.RoleAgent).Acquire(t.Context())
 	require.NoError(t, err, "agents have a pool of their own")
-	conn.Release()
+	agent.Release()
 }
 
 // Sessions that the server ended are noticed before, or answered by, a second attempt; a change of the schema does not
