@@ -452,6 +452,16 @@ func TestDiskThatTakesNoRecordEndsTheScript(t *testing.T) {
 	b.requireEmptySpool(t)
 }
 
+func TestResultHoldsNothingThatTheDatabaseCannotStore(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(context.Context, Work, func(string)) api.Result {
+		return failure(api.StateFailed, api.CodeScriptError, "a\x00b\xff"+strings.Repeat("ü", 40<<10))
+	}, nil)
+	_, result, _ := b.server.settled(b.server.queue("x", nil))
+	require.True(t, strings.HasPrefix(result.Error.Message, "a␀b\uFFFDü"))
+	require.LessOrEqual(t, len(result.Error.Message), maxErrorText+3)
+}
+
 func TestScriptWhoseBytesDifferNeverRuns(t *testing.T) {
 	t.Parallel()
 	for _, large := range []bool{false, true} {

@@ -37,11 +37,18 @@ func (d *dispatcher) deliver(a *attempt) {
 	d.wake.ring()
 }
 
+// maxBatchResults bounds one call; the server takes a thousand.
+const maxBatchResults = 500
+
+// take returns what is ready, and rings again when that is not all of it.
 func (d *dispatcher) take() []*attempt {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	taken := d.ready
-	d.ready = nil
+	n := min(len(d.ready), maxBatchResults)
+	taken := d.ready[:n:n]
+	if d.ready = d.ready[n:]; len(d.ready) > 0 {
+		d.wake.ring()
+	}
 	return taken
 }
 

@@ -124,8 +124,8 @@ func (s *fakeServer) route(r *http.Request, body []byte) (int, any) {
 	known := s.tokens[strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer ")]
 	revoked := s.revoked
 	s.mu.Unlock()
-	if revoked {
-		return refuse(401, api.CodeAgentRevoked)
+	if revoked { // as the pre-request function says it; why, the token endpoint tells
+		return refuse(401, api.CodePrincipalDisabled)
 	}
 	if !known {
 		return refuse(401, "PGRST301")

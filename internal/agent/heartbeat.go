@@ -97,10 +97,24 @@ func (h *heartbeat) pause(failures int) time.Duration {
 	return jitter(d)
 }
 
-// beat renews once.
+// maxLeases is how many the server renews in one call.
+const maxLeases = 1000
+
+// beat renews all leases once, in one call unless there are very many.
 func (h *heartbeat) beat(ctx context.Context) error {
+	fences := h.table.fences()
+	for len(fences) > maxLeases {
+		if err := h.renew(ctx, fences[:maxLeases]); err != nil {
+			return err
+		}
+		fences = fences[maxLeases:]
+	}
+	return h.renew(ctx, fences)
+}
+
+func (h *heartbeat) renew(ctx context.Context, fences []api.Fence) error {
 	asked := h.clock.Now()
-	answer, err := h.client.RenewLeases(ctx, h.table.fences(), h.info())
+	answer, err := h.client.RenewLeases(ctx, fences, h.info())
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 
 	"github.com/epo-dev/epo/internal/api"
 )
@@ -34,5 +35,27 @@ func shorten(r api.Record) api.Record {
 		r.Text = string(bytes.ToValidUTF8([]byte(r.Text[:keep]), nil))
 	}
 	r.Text += note
+	return r
+}
+
+// maxErrorText bounds each text of a result's error.
+const maxErrorText = 32 << 10
+
+// storable makes a result fit for the database's jsonb, which holds no NUL, and keeps its texts short: the whole of them is
+// in the log.
+func storable(r api.Result) api.Result {
+	if r.Error == nil {
+		return r
+	}
+	e := *r.Error
+	for _, text := range []*string{
+		&e.Code, &e.Message, &e.ErrorID, &e.Category, &e.Exception, &e.TargetName, &e.Position, &e.ScriptName, &e.StackTrace, &e.Parameter,
+	} {
+		*text = strings.ReplaceAll(strings.ToValidUTF8(*text, "\uFFFD"), "\x00", "\u2400")
+		if len(*text) > maxErrorText {
+			*text = strings.ToValidUTF8((*text)[:maxErrorText], "") + "…"
+		}
+	}
+	r.Error = &e
 	return r
 }

@@ -139,7 +139,7 @@ func (c *crew) work(a *attempt, script []byte) {
 		}
 		uploaded <- err
 	})
-	result := a.judge(c.execute(a, script))
+	result := storable(a.judge(c.execute(a, script)))
 	if err := a.journal.saveResult(result); err != nil {
 		c.logger.Error("result not written to the disk", "attempt_id", a.id(), "error", err)
 	}

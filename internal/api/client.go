@@ -199,8 +199,12 @@ func (c *Client) send(ctx context.Context, r call, payload []byte, id string) (*
 		return resp, err
 	}
 	newer, err := c.config.Tokens.Token(ctx, token)
+	if refusal := asError(err); refusal != nil && !Temporary(err) {
+		resp.Body.Close()
+		return nil, err // why there are no tokens any more, for example that the agent is revoked
+	}
 	if err != nil || newer == token {
-		return resp, nil // the first answer says more than the failed refresh
+		return resp, nil
 	}
 	resp.Body.Close()
 	return c.roundTrip(ctx, r, payload, id, newer)

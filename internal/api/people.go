@@ -87,7 +87,7 @@ type QueueRun struct {
 	TargetIDs      []string        `json:"target_ids,omitempty"`
 	Parameters     json.RawMessage `json:"parameters,omitempty"`
 	TimeoutSeconds int             `json:"timeout_seconds,omitempty"`
-	IdempotencyKey string          `json:"idempotency_key"`
+	IdempotencyKey string          `json:"idempotency_key,omitempty"`
 }
 
 // QueuedRun tells which run the call made or found.
