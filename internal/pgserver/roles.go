@@ -74,15 +74,22 @@ func (s *Server) connect(ctx context.Context, database string) (*pgx.Conn, error
 	return pgx.Connect(ctx, s.SuperuserURL(database))
 }
 
-// ping runs a real query: a server that accepts connections may still be in recovery.
+// ping runs a real query: a server that accepts connections may still be in recovery, and one that answers may be
+// another one, which took the port a moment before ours.
 func (s *Server) ping(ctx context.Context) error {
 	conn, err := s.connect(ctx, "postgres")
 	if err != nil {
 		return err
 	}
 	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "select 1")
-	return err
+	var folder string
+	if err := conn.QueryRow(ctx, "select current_setting('data_directory')").Scan(&folder); err != nil {
+		return err
+	}
+	if folder != s.files.cluster() {
+		return fmt.Errorf("the server on port %d works in %s", s.port, folder)
+	}
+	return nil
 }
 
 // fatal tells an answer that waiting does not change: the password is not the cluster's.

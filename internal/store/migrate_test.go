@@ -40,20 +40,6 @@ func TestConcurrentMigratorsDoTheWorkOnce(t *testing.T) {
 	require.Equal(t, 2, testkit.Value[int](t, db, "select count(*) from epo_meta.migrations"))
 }
 
-// Roles belong to the cluster: installing into several of its databases at once meets in the catalogue of roles.
-func TestConcurrentMigratorsOfOneClusterDoNotFail(t *testing.T) {
-	t.Parallel()
-	src := scratch(t)
-	var group sync.WaitGroup
-	errs := make([]error, 6)
-	for i := range errs {
-		db := testkit.EmptyDB(t)
-		group.Go(func() { _, errs[i] = src.Migrate(t.Context(), db.AdminURL, db.Secrets, nil) })
-	}
-	group.Wait()
-	require.NoError(t, errors.Join(errs...))
-}
-
 func TestAppliedMigrationsAreNeverEdited(t *testing.T) {
 	t.Parallel()
 	db, src := testkit.EmptyDB(t), scratch(t)

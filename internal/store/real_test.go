@@ -1,8 +1,6 @@
 package store_test
 
 import (
-	"errors"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -36,19 +34,6 @@ func TestBuiltInSchemaInstallsForWhoeverMayOnlyCreateRoles(t *testing.T) {
 	for _, m := range status {
 		require.False(t, m.AppliedAt.IsZero() || m.Changed || m.Unknown, m.Name)
 	}
-}
-
-func TestBuiltInSchemaSurvivesConcurrentMigrators(t *testing.T) {
-	t.Parallel()
-	databases := []*testkit.Database{testkit.EmptyDB(t), testkit.EmptyDB(t)}
-	errs := make([]error, 20)
-	var group sync.WaitGroup
-	for i := range errs {
-		db := databases[i%len(databases)]
-		group.Go(func() { _, errs[i] = store.Migrate(t.Context(), db.AdminURL, db.Secrets, nil) })
-	}
-	group.Wait()
-	require.NoError(t, errors.Join(errs...))
 }
 
 func TestServerSeesThatItsDatabaseIsBehindOrChanged(t *testing.T) {

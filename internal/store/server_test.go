@@ -2,11 +2,13 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -31,6 +33,29 @@ func ownServer(t *testing.T) *pgserver.Server {
 		require.NoError(t, os.RemoveAll(dir))
 	})
 	return s
+}
+
+// Roles belong to the cluster: installing into several of its databases at once, on a server where none of them exists
+// yet, meets in the catalogue of roles.
+func TestConcurrentMigratorsOfAFreshServerDoNotFail(t *testing.T) {
+	t.Parallel()
+	server, secrets := ownServer(t), store.NewSecrets()
+	super, err := pgx.Connect(t.Context(), server.SuperuserURL("postgres"))
+	require.NoError(t, err)
+	defer super.Close(t.Context())
+	urls := []string{server.URL()}
+	for _, name := range []string{"second", "third"} {
+		_, err := super.Exec(t.Context(), "create database "+name+" owner epo_install")
+		require.NoError(t, err)
+		urls = append(urls, strings.Replace(server.URL(), "/epo?", "/"+name+"?", 1))
+	}
+	errs := make([]error, 20)
+	var group sync.WaitGroup
+	for i := range errs {
+		group.Go(func() { _, errs[i] = store.Migrate(t.Context(), urls[i%len(urls)], secrets, nil) })
+	}
+	group.Wait()
+	require.NoError(t, errors.Join(errs...))
 }
 
 // Whatever Do has returned without error is durable, and a killed server is no more than a pause.

@@ -35,8 +35,6 @@ func DB(t testing.TB) *Database {
 	t.Helper()
 	s, err := process.get()
 	require.NoError(t, err)
-	template, err := s.migratedTemplate(t.Context())
-	require.NoError(t, err)
 	db := s.create(t, "template "+template+" strategy file_copy")
 	// The rights on a database itself are not cloned.
 	require.NoError(t, s.exec(t.Context(), fmt.Sprintf(`revoke all on database %s from public;
@@ -68,18 +66,6 @@ func (s *server) create(t testing.TB, how string) *Database {
 		require.NoError(t, s.exec(context.Background(), "drop database "+name+" with (force)"))
 	})
 	return &Database{Name: name, AdminURL: onDatabase(s.pg.URL(), name), SuperuserURL: s.pg.SuperuserURL(name), Secrets: s.secrets}
-}
-
-// migratedTemplate makes the template at the first call.
-func (s *server) migratedTemplate(ctx context.Context) (string, error) {
-	const name = "epo_template"
-	s.template.Do(func() {
-		s.templates = s.exec(ctx, "create database "+name+" owner "+installer+" template template0")
-		if s.templates == nil {
-			_, s.templates = store.Migrate(ctx, onDatabase(s.pg.URL(), name), s.secrets, nil)
-		}
-	})
-	return name, s.templates
 }
 
 // Exec runs SQL as superuser, so past row-level security; without arguments it may be several statements.

@@ -45,9 +45,6 @@ type server struct {
 	super   *pgxpool.Pool // superuser, on database postgres
 	secrets store.Secrets
 
-	template  sync.Once
-	templates error
-
 	names atomic.Int64 // databases made so far
 	keep  atomic.Bool  // a test failed: leave the folder
 }
@@ -58,8 +55,15 @@ func (s *server) get() (*server, error) {
 	return s, s.err
 }
 
+// template is the database that DB clones.
+const template = "epo_template"
+
 func (s *server) start() error {
-	name, err := packageName()
+	root, err := moduleRoot()
+	if err != nil {
+		return err
+	}
+	name, err := packageName(root)
 	if err != nil {
 		return err
 	}
@@ -72,8 +76,22 @@ func (s *server) start() error {
 	if err := os.Chmod(s.dir, 0o755); err != nil { // as root the server's account has to get through
 		return err
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
+	ready, err := readyDir(root)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
+	if _, err := os.Stat(ready); err != nil || copyTree(ready, s.dir) != nil {
+		if err := s.prepare(ctx, ready); err != nil {
+			return err
+		}
+	}
+	return s.run(ctx)
+}
+
+// run starts the server in the folder and connects to it.
+func (s *server) run(ctx context.Context) (err error) {
 	s.pg, err = pgserver.Start(ctx, pgserver.Config{DataDir: filepath.Join(s.dir, "postgres"), Account: "nobody", Disposable: true})
 	if err != nil {
 		return err
@@ -83,9 +101,46 @@ func (s *server) start() error {
 		return err
 	}
 	config.MaxConns = 4
-	s.super, err = pgxpool.NewWithConfig(ctx, config)
-	s.secrets = store.NewSecrets()
+	if s.super, err = pgxpool.NewWithConfig(ctx, config); err != nil {
+		return err
+	}
+	s.secrets, err = store.LoadOrCreateSecrets(filepath.Join(s.dir, "secrets.json"))
 	return err
+}
+
+// prepare makes a server with the template from nothing and keeps a copy for later processes, if that is possible.
+func (s *server) prepare(ctx context.Context, ready string) error {
+	if err := emptyFolder(s.dir); err != nil { // of a copy that did not come to its end
+		return err
+	}
+	if err := s.run(ctx); err != nil {
+		return err
+	}
+	if err := s.exec(ctx, "create database "+template+" owner "+installer+" template template0"); err != nil {
+		return err
+	}
+	if _, err := store.Migrate(ctx, onDatabase(s.pg.URL(), template), s.secrets, nil); err != nil {
+		return err
+	}
+	s.super.Close()
+	if err := s.pg.Stop(ctx); err != nil {
+		return err
+	}
+	_ = keepReady(s.dir, ready) // the next process does this work again then
+	return nil
+}
+
+func emptyFolder(dir string) error {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (s *server) stop() error {
@@ -109,21 +164,29 @@ func (s *server) stop() error {
 
 const prefix = "epo-test-"
 
-// packageName names the package under test: its folder below the module's root.
-func packageName() (string, error) {
+func moduleRoot() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
 		return "", err
 	}
 	for root := dir; ; root = filepath.Dir(root) {
 		if _, err := os.Stat(filepath.Join(root, "go.mod")); err == nil {
-			rel, err := filepath.Rel(root, dir)
-			return strings.ReplaceAll(filepath.ToSlash(rel), "/", "-"), err
+			return root, nil
 		}
 		if root == filepath.Dir(root) {
 			return "", errors.New("no go.mod above " + dir)
 		}
 	}
+}
+
+// packageName names the package under test: its folder below the module's root.
+func packageName(root string) (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	rel, err := filepath.Rel(root, dir)
+	return strings.ReplaceAll(filepath.ToSlash(rel), "/", "-"), err
 }
 
 // keptFor is how long the folder of another package's failed run stays.
