@@ -100,8 +100,12 @@ begin
     and t.disabled_at is null;
   if not found then
     perform epo.raise('principal_disabled', 401, 'the user may not act any more');
-  elsif not (to_jsonb(v_roles) @> (v_claims -> 'app_roles'))
-    or (v_claims ->> 'role' = 'app_admin') <> (v_claims -> 'app_roles' ? 'admin') then
+  elsif (
+    jsonb_typeof(v_claims -> 'app_roles') = 'array'
+    and jsonb_array_length(v_claims -> 'app_roles') > 0
+    and to_jsonb(v_roles) @> (v_claims -> 'app_roles')
+    and (v_claims -> 'app_roles' ? 'admin') = (v_claims ->> 'role' = 'app_admin')
+  ) is not true then
     perform epo.raise('principal_disabled', 401, 'sign in again', 'the roles of the user have changed');
   end if;
 end
