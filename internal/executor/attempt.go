@@ -32,8 +32,15 @@ func (a *attempt) run(ctx context.Context) api.Result {
 	if w == nil {
 		return result
 	}
+	clean := false
+	defer func() {
+		if !clean { // a panic is on its way
+			w.close()
+		}
+	}()
 	result = a.main(ctx, w)
 	a.finish(w)
+	clean = true
 	return result
 }
 
@@ -100,6 +107,7 @@ func (a *attempt) pre(ctx context.Context, w *worker) (unknown []string, err err
 	if a.path, err = w.dir.write(fileName(a.request.ScriptName), a.request.Script, a.executor.config.Account); err != nil {
 		return nil, fmt.Errorf("write script: %w", err)
 	}
+	a.recorder.view = errorView{a.path, a.request.Script}
 	out, err := w.quiet(ctx, a.prePipeline(w))
 	if err != nil {
 		return nil, err
@@ -115,14 +123,16 @@ func (a *attempt) pre(ctx context.Context, w *worker) (unknown []string, err err
 }
 
 func (a *attempt) prePipeline(w *worker) psrp.Pipeline {
-	names := make([]any, len(a.params))
+	names, arrays := make([]any, len(a.params)), false
 	for i, p := range a.params {
 		names[i] = strings.TrimPrefix(p.Name, "-")
+		arrays = arrays || holdsArray(p.Value)
 	}
 	return localScript(preScript,
 		psrp.Parameter{Name: "Path", Value: a.path},
 		psrp.Parameter{Name: "Location", Value: w.dir.work},
-		psrp.Parameter{Name: "Names", Value: newArray(names)})
+		psrp.Parameter{Name: "Names", Value: newArray(names)},
+		psrp.Parameter{Name: "Arrays", Value: arrays})
 }
 
 func (a *attempt) mainPipeline() psrp.Pipeline {
@@ -301,10 +311,12 @@ func (s *supervision) threw(r *psrp.ErrorRecord) api.Result {
 	case r == nil:
 		result.Error = &api.ErrorInfo{Code: api.CodeScriptError, Message: "the script was stopped from within"}
 	case isBinderError(r, fileName(s.request.ScriptName)):
-		result.Error, result.ExitCode = binderError(r, s.worker.promptedFor()), nil
+		result.Error, result.ExitCode = s.recorder.view.binderError(r), nil
+	case isMissingParameter(r, s.worker.promptedFor()):
+		result.Error, result.ExitCode = missingParameter(s.worker.promptedFor()), nil
 	default:
-		result.Error = errorInfo(r)
-		s.recorder.note(errorText(r))
+		result.Error = s.recorder.view.info(r)
+		s.recorder.note(s.recorder.view.text(r))
 	}
 	return result
 }

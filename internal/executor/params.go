@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -118,12 +119,12 @@ func decodeArray(d *json.Decoder, depth int) (any, error) {
 	return newArray(items), err
 }
 
-// newArray makes an object[].
+// arrayType is a type name of ours. By itself a list arrives as ArrayList; for
+// this name pre.ps1 tells the engine to make an object[] of it.
+const arrayType = "Epo.Array"
+
 func newArray(items []any) *clixml.Object {
-	return &clixml.Object{
-		TypeNames: []string{"System.Object[]", "System.Array", "System.Object"},
-		Value:     &clixml.List{Items: items},
-	}
+	return &clixml.Object{TypeNames: []string{arrayType, "System.Object"}, Value: &clixml.List{Items: items}}
 }
 
 func decodeObject(d *json.Decoder, depth int) (any, error) {
@@ -175,4 +176,17 @@ func decodeNumber(s string) (any, error) {
 		return nil, fmt.Errorf("number %.40s is too large", s)
 	}
 	return f, nil
+}
+
+// holdsArray tells whether a parameter is or holds an object[].
+func holdsArray(v any) bool {
+	o, ok := v.(*clixml.Object)
+	if !ok {
+		return false
+	}
+	if o.TypeName() == arrayType {
+		return true
+	}
+	d, ok := o.Value.(*clixml.Dictionary)
+	return ok && slices.ContainsFunc(d.Entries, func(e clixml.Entry) bool { return holdsArray(e.Value) })
 }

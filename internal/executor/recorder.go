@@ -25,6 +25,7 @@ type recorder struct {
 	bytes int64
 	full  bool // the limit is reached, nothing more is recorded
 
+	view errorView
 	exit *int32          // what SetShouldExit said last
 	line strings.Builder // a host line that has no end yet
 }
@@ -37,7 +38,8 @@ func (r *recorder) event(e psrp.Event) {
 	case psrp.HostCallEvent:
 		r.hostCall(e)
 	case psrp.ErrorEvent:
-		r.data(api.StreamError, errorText(e.ErrorRecord), errorInfo(e.ErrorRecord))
+		r.flush()
+		r.data(api.StreamError, r.view.text(e.ErrorRecord), r.view.info(e.ErrorRecord))
 	case psrp.WarningEvent:
 		r.text(api.StreamWarning, e.Message)
 	case psrp.VerboseEvent:
@@ -170,8 +172,8 @@ func (r *recorder) text(stream, text string) {
 	r.put(api.Record{Stream: stream, Text: text})
 }
 
+// data records something that has more than text.
 func (r *recorder) data(stream, text string, v any) {
-	r.flush()
 	b, err := json.Marshal(v)
 	if err != nil {
 		b = nil // cannot happen: the types are ours

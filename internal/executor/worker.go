@@ -74,10 +74,14 @@ func (w *worker) tryProcess(ctx context.Context) (*stdio.Process, error) {
 	if a := e.config.Account; a != nil {
 		runAs(attr, a.UID, a.GID)
 	}
-	return stdio.Start(ctx, stdio.Config{
+	p, err := stdio.Start(ctx, stdio.Config{
 		Path: e.engine.Path, Args: e.engine.Args, Dir: w.dir.work, Env: e.environment(w.dir, w.tree.mark),
 		SysProcAttr: attr, Stderr: w.stderrLine, Logger: e.config.Logger,
 	})
+	if err == nil && e.config.Account != nil {
+		giveStderr(p.Pid(), e.config.Account.UID)
+	}
+	return p, err
 }
 
 func (w *worker) openPool(ctx context.Context) (err error) {

@@ -1,5 +1,5 @@
 # Before the script. Its output: whether the exit flag was set, then each parameter name that the script would not know.
-param($Path, $Location, $Names)
+param($Path, $Location, $Names, $Arrays)
 [void]$ExecutionContext.SessionState.Path.SetLocation($Location)
 [System.Environment]::CurrentDirectory = $Location
 $flag = $false
@@ -11,6 +11,8 @@ try {
 } catch { }
 $flag
 if (-not $Names) { return }
+# Lists in parameters arrive as object[] instead of ArrayList.
+if ($Arrays) { Microsoft.PowerShell.Utility\Update-TypeData -TypeName Deserialized.Epo.Array -TargetTypeForDeserialization ([object[]]) -Force }
 # With [CmdletBinding()] or [Parameter()] the binder refuses unknown names itself; without, they would silently end in $args.
 $ast = $null
 try { $ast = $ExecutionContext.InvokeCommand.GetCommand($Path, 'ExternalScript').ScriptBlock.Ast } catch { return }

@@ -1,0 +1,303 @@
+package executor
+
+import (
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/epo-dev/epo/internal/api"
+	"github.com/epo-dev/epo/psrp/clixml"
+)
+
+// golden is what the corpus says about a script; its README has the format.
+type golden struct {
+	Script   string
+	Args     json.RawMessage
+	Events   []goldenEvent
+	End      goldenEnd
+	Rendered []string
+}
+
+type goldenEvent struct {
+	Stream                string
+	Type, String          *string
+	CLIXML                string
+	FQID, Category        string
+	Message               string
+	Exception, TargetName string
+	Tags                  []string
+	Foreground            string
+	NoNewLine             bool
+	Activity, Status      string
+	Operation             string
+	ActivityID, Percent   int
+}
+
+type goldenEnd struct {
+	State     string
+	HadErrors bool
+	ExitCode  *int
+	Error     *goldenEvent
+}
+
+// sampleStep: one script in so many of each area is in the sample.
+const sampleStep = 8
+
+// TestCorpus runs scripts of the corpus and wants the recorded results. By
+// default a fixed sample, with EPO_CORPUS=all all of them, with any other value
+// those whose path contains it.
+func TestCorpus(t *testing.T) {
+	t.Parallel()
+	e := newTestExecutor(t, Config{WarmMin: 2, WarmMax: 2, Env: []string{"TZ=UTC"}})
+	for _, g := range corpus(t, os.Getenv("EPO_CORPUS")) {
+		t.Run(g.Script, func(t *testing.T) {
+			t.Parallel()
+			c := runGolden(t, e, g)
+			reasons := designReasons(g.Script)
+			for _, d := range c.differences() {
+				if _, ok := reasons[d.aspect]; !ok {
+					t.Errorf("%s\n got  %s\n want %s", d.aspect, d.got, d.want)
+				}
+			}
+		})
+	}
+}
+
+// corpus reads the wanted scripts in the order of their paths.
+func corpus(t *testing.T, want string) []golden {
+	t.Helper()
+	var list []golden
+	inArea := map[string]int{}
+	err := filepath.WalkDir(corpusDir, func(file string, _ fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(file, ".json") {
+			return err
+		}
+		data, err := os.ReadFile(file)
+		require.NoError(t, err)
+		var g golden
+		require.NoError(t, json.Unmarshal(data, &g), file)
+		area := path.Dir(g.Script)
+		inArea[area]++
+		switch want {
+		case "":
+			if inArea[area]%sampleStep != 1 {
+				return nil
+			}
+		case "all":
+		default:
+			if !strings.Contains(g.Script, want) {
+				return nil
+			}
+		}
+		list = append(list, g)
+		return nil
+	})
+	require.NoError(t, err)
+	require.NotEmpty(t, list)
+	return list
+}
+
+// comparison is a script's golden result and what came now.
+type comparison struct {
+	golden  golden
+	records []api.Record
+	result  api.Result
+	found   []difference
+}
+
+type difference struct{ aspect, got, want string }
+
+func runGolden(t *testing.T, e *Executor, g golden) *comparison {
+	t.Helper()
+	script, err := os.ReadFile(filepath.Join(corpusDir, g.Script))
+	require.NoError(t, err)
+	c := &comparison{golden: g}
+	c.result = e.Run(t.Context(), Request{ScriptName: path.Base(g.Script), Script: script, Parameters: g.Args},
+		func(r api.Record) { c.records = append(c.records, r) })
+	for i, r := range c.records {
+		require.Equal(t, int64(i+1), r.Seq)
+	}
+	return c
+}
+
+func (c *comparison) differ(aspect, got, want string) {
+	if got != want {
+		c.found = append(c.found, difference{aspect, got, want})
+	}
+}
+
+// differences compares everything.
+func (c *comparison) differences() []difference {
+	var got []string
+	for _, r := range c.records {
+		if s := recordLine(r); s != "" {
+			got = append(got, s)
+		}
+	}
+	var want []string
+	for _, e := range c.golden.Events {
+		want = append(want, goldenLine(e))
+	}
+	c.compareLines("records", got, want)
+	c.compareEnd()
+	if c.golden.Rendered != nil {
+		var lines []string
+		for _, r := range c.records {
+			if r.Stream == api.StreamOutput {
+				lines = append(lines, r.Text)
+			}
+		}
+		c.compareLines("rendered", trimEnd(lines), trimEnd(splitLines(c.golden.Rendered)))
+	}
+	return c.found
+}
+
+func splitLines(list []string) []string {
+	var out []string
+	for _, s := range list {
+		for line := range strings.SplitSeq(s, "\n") {
+			out = append(out, strings.TrimSuffix(line, "\r"))
+		}
+	}
+	return out
+}
+
+// trimEnd drops empty lines at the end, which depend on what is rendered last.
+func trimEnd(lines []string) []string {
+	for len(lines) > 0 && strings.TrimSpace(lines[len(lines)-1]) == "" {
+		lines = lines[:len(lines)-1]
+	}
+	return lines
+}
+
+// compareLines reports the first line that differs.
+func (c *comparison) compareLines(aspect string, got, want []string) {
+	at := func(list []string, i int) string {
+		if i < len(list) {
+			return c.masked(list[i])
+		}
+		return "(nothing)"
+	}
+	for i := range max(len(got), len(want)) {
+		if g, w := at(got, i), at(want, i); g != w {
+			c.differ(aspect, fmt.Sprintf("%d of %d: %s", i, len(got), g), fmt.Sprintf("%d of %d: %s", i, len(want), w))
+			return
+		}
+	}
+}
+
+func (c *comparison) compareEnd() {
+	want := api.StateSucceeded
+	end := c.golden.End
+	if end.State == "failed" || end.ExitCode != nil && *end.ExitCode != 0 {
+		want = api.StateFailed
+	}
+	c.differ("state", c.result.State, want)
+	code := 0
+	switch {
+	case end.ExitCode != nil:
+		code = *end.ExitCode
+	case want == api.StateFailed:
+		code = 1
+	}
+	got := "none"
+	if c.result.ExitCode != nil {
+		got = fmt.Sprint(*c.result.ExitCode)
+	}
+	c.differ("exit code", got, fmt.Sprint(code))
+	if end.Error != nil && c.result.Error != nil {
+		c.differ("ending error", c.masked(errorLine(*c.result.Error)), c.masked(goldenLine(*end.Error)))
+	}
+}
+
+// recordLine gives what of a record the corpus knows too, "" if nothing.
+func recordLine(r api.Record) string {
+	switch r.Stream {
+	case api.StreamObject:
+		return "object " + string(r.Object)
+	case api.StreamWarning, api.StreamVerbose, api.StreamDebug:
+		return r.Stream + " " + r.Text
+	case api.StreamError:
+		var e api.ErrorInfo
+		_ = json.Unmarshal(r.Object, &e)
+		return errorLine(e)
+	case api.StreamInformation:
+		var i informationData
+		_ = json.Unmarshal(r.Object, &i)
+		return fmt.Sprintf("information %s %v %s %s %v", r.Text, i.Tags, i.Type, i.Foreground, i.NoNewLine)
+	case api.StreamProgress:
+		var p progressData
+		_ = json.Unmarshal(r.Object, &p)
+		return fmt.Sprintf("progress %d %s %s %s %d", p.ActivityID, p.Activity, p.Status, p.Operation, p.Percent)
+	}
+	return ""
+}
+
+func errorLine(e api.ErrorInfo) string {
+	return fmt.Sprintf("error %s | %s | %s | %s | %s", e.ErrorID, e.Category, e.Exception, e.TargetName, e.Message)
+}
+
+func goldenLine(e goldenEvent) string {
+	switch e.Stream {
+	case "output":
+		v, err := clixml.Decode([]byte(e.CLIXML), clixml.DecodeOptions{})
+		if err != nil {
+			return "bad clixml: " + err.Error()
+		}
+		return "object " + string(objectJSON(v))
+	case "information":
+		return fmt.Sprintf("information %s %v %s %s %v", e.Message, e.Tags, *e.Type, e.Foreground, e.NoNewLine)
+	case "progress":
+		return fmt.Sprintf("progress %d %s %s %s %d", e.ActivityID, e.Activity, e.Status, e.Operation, e.Percent)
+	case "warning", "verbose", "debug":
+		return e.Stream + " " + e.Message
+	}
+	return fmt.Sprintf("error %s | %s | %s | %s | %s", e.FQID, e.Category, e.Exception, e.TargetName, e.Message)
+}
+
+var masks = []struct {
+	pattern *regexp.Regexp
+	with    string
+}{
+	{regexp.MustCompile(`(/?)[^ "';:|]*/x-[0-9a-f]{16}/a-[0-9a-f]{16}/work`), "${1}CWD"},
+	{regexp.MustCompile(`(/?)[^ "';:|]*/x-[0-9a-f]{16}/a-[0-9a-f]{16}/home`), "${1}HOME"},
+	{regexp.MustCompile(`(/?)[^ "';:|]*/x-[0-9a-f]{16}/a-[0-9a-f]{16}/tmp`), "${1}tmp"},
+	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "GUID"},
+	{regexp.MustCompile(`[0-9a-f]{32}`), "GUID"},
+	{regexp.MustCompile(`("(Used|Free)":\{"type":"[^"]*","string":)"[0-9]+","value":[0-9]+`), `$1"0","value":0`},
+}
+
+// masked hides what the corpus hides (places, GUIDs, free space), and the two
+// things that running a file instead of its text changes everywhere: a position
+// names the file, and an error id that ends in the command ends in its name.
+func (c *comparison) masked(s string) string {
+	for _, m := range masks {
+		s = m.pattern.ReplaceAllString(s, m.with)
+	}
+	name := regexp.QuoteMeta(path.Base(c.golden.Script))
+	s = regexp.MustCompile(`At [^\n"]*/script/`+name+`:([0-9]+) char`).ReplaceAllString(s, "At line:$1 char")
+	return regexp.MustCompile(`^(error [^ ]*),`+name+` `).ReplaceAllString(s, "$1 ")
+}
+
+// designReasons gives the aspects of a script that differ by design.
+func designReasons(script string) map[string]string {
+	reasons := map[string]string{}
+	for _, d := range designDifferences {
+		if ok, _ := path.Match(d.script, script); ok {
+			reasons[d.aspect] = d.reason
+		}
+	}
+	return reasons
+}
+
+// designDifferences is the whole list of what differs from the corpus, whose
+// scripts were run as text, without a user interface.
+var designDifferences = []struct{ script, aspect, reason string }{}
