@@ -81,7 +81,7 @@ func (g *Gateway) AgentToken(w http.ResponseWriter, r *http.Request) error {
 	var in struct {
 		Assertion string `json:"assertion"`
 	}
-	if err := httpjson.Decode(w, r, maxBody+maxJWSBytes, &in); err != nil {
+	if err := httpjson.Decode(r, maxBody+maxJWSBytes, &in); err != nil {
 		return err
 	}
 	claims, key, err := g.verifyAssertion(r, in.Assertion)

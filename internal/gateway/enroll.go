@@ -46,7 +46,7 @@ func (g *Gateway) Enroll(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var in enrollRequest
-	if err := httpjson.Decode(w, r, maxEnrollBody, &in); err != nil {
+	if err := httpjson.Decode(r, maxEnrollBody, &in); err != nil {
 		return err
 	}
 	if err := in.check(); err != nil {

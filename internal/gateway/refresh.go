@@ -44,13 +44,13 @@ type refreshRequest struct {
 }
 
 // readRefreshToken takes the token from the body, else from the cookie.
-func (g *Gateway) readRefreshToken(w http.ResponseWriter, r *http.Request) (refresh string, browser bool, err error) {
+func (g *Gateway) readRefreshToken(r *http.Request) (refresh string, browser bool, err error) {
 	if err := g.guard(r); err != nil {
 		return "", false, err
 	}
 	var in refreshRequest
 	if r.ContentLength != 0 {
-		if err := httpjson.Decode(w, r, maxBody, &in); err != nil {
+		if err := httpjson.Decode(r, maxBody, &in); err != nil {
 			return "", false, err
 		}
 	}
@@ -70,7 +70,7 @@ func refreshInvalid() error {
 
 // Refresh trades a refresh token for its successor and a new access token.
 func (g *Gateway) Refresh(w http.ResponseWriter, r *http.Request) error {
-	old, browser, err := g.readRefreshToken(w, r)
+	old, browser, err := g.readRefreshToken(r)
 	if err != nil {
 		return err
 	}
@@ -110,7 +110,7 @@ func outcomeError(got rotation) error {
 
 // SignOut ends the session of a refresh token. It succeeds also where there is none.
 func (g *Gateway) SignOut(w http.ResponseWriter, r *http.Request) error {
-	refresh, _, err := g.readRefreshToken(w, r)
+	refresh, _, err := g.readRefreshToken(r)
 	if err != nil && httpjson.AsError(err).Code != "refresh_invalid" {
 		return err
 	}

@@ -56,7 +56,7 @@ func (g *Gateway) SignIn(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var in signInRequest
-	if err := httpjson.Decode(w, r, maxBody, &in); err != nil {
+	if err := httpjson.Decode(r, maxBody, &in); err != nil {
 		return err
 	}
 	if err := in.validate(); err != nil {

@@ -3,25 +3,29 @@ package httpjson
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"mime"
 	"net/http"
 	"strings"
 )
 
+// drainBytes is how much of a body that is too large is read and thrown away, so that its sender gets to see the answer: a
+// connection that is closed while somebody writes loses what was written back.
+const drainBytes = 32 << 20
+
 // Read reads the body of r, at most limit bytes. It refuses a coded body: a small one may unfold to gigabytes.
-func Read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
+func Read(r *http.Request, limit int64) ([]byte, error) {
 	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
 		return nil, NewError(http.StatusUnsupportedMediaType, "unsupported_encoding", "the body must not be compressed")
 	}
 	if r.ContentLength > limit {
-		return nil, tooLarge(nil)
+		_, _ = io.CopyN(io.Discard, r.Body, drainBytes)
+		return nil, tooLarge()
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
-	var exceeded *http.MaxBytesError
-	if errors.As(err, &exceeded) {
-		return nil, tooLarge(err)
+	b, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	if int64(len(b)) > limit {
+		_, _ = io.CopyN(io.Discard, r.Body, drainBytes)
+		return nil, tooLarge()
 	}
 	if err != nil {
 		return nil, &Error{Status: http.StatusRequestTimeout, Code: "body_incomplete", Message: "the body did not arrive", Cause: err}
@@ -29,8 +33,8 @@ func Read(w http.ResponseWriter, r *http.Request, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-func tooLarge(cause error) error {
-	return &Error{Status: http.StatusRequestEntityTooLarge, Code: "body_too_large", Message: "the body is too large", Cause: cause}
+func tooLarge() error {
+	return NewError(http.StatusRequestEntityTooLarge, "body_too_large", "the body is too large")
 }
 
 // IsJSON reports whether the Content-Type of r is JSON; none counts as JSON.
@@ -46,11 +50,11 @@ func IsJSON(r *http.Request) bool {
 
 // Decode reads a strict JSON object of at most limit bytes from r into value, a pointer to a struct. Unknown members and
 // members of another type are errors with status 400.
-func Decode(w http.ResponseWriter, r *http.Request, limit int64, value any) error {
+func Decode(r *http.Request, limit int64, value any) error {
 	if !IsJSON(r) {
 		return NewError(http.StatusUnsupportedMediaType, "invalid_body", "the body must be application/json")
 	}
-	b, err := Read(w, r, limit)
+	b, err := Read(r, limit)
 	if err != nil {
 		return err
 	}

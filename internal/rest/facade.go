@@ -74,7 +74,7 @@ func (f *Facade) Reload(ctx context.Context) error {
 func (f *Facade) Handle(w http.ResponseWriter, r *http.Request, path string, who *token.Verified) error {
 	in := Incoming{Method: r.Method, Path: path, Query: r.URL.RawQuery, Header: r.Header, IsJSON: httpjson.IsJSON(r)}
 	if r.Method == http.MethodPost {
-		body, err := httpjson.Read(w, r, f.config.MaxBodyBytes)
+		body, err := httpjson.Read(r, f.config.MaxBodyBytes)
 		if err != nil {
 			return err
 		}

@@ -42,30 +42,39 @@ func (s *Server) loops() []func(context.Context) error {
 		s.every(upkeepEvery, "make partitions", func(ctx context.Context) error { return s.call(ctx, "select epo.maintain_partitions()") }),
 		s.every(upkeepEvery, "purge tokens", func(ctx context.Context) error { return s.call(ctx, "select epo.purge_expired_tokens()") }),
 		s.every(keysEvery, "read keys", s.reloadKeys),
-		s.every(catalogueEvery, "check the catalogue", s.checkCatalogue),
+		s.after(catalogueEvery, "check the catalogue", s.checkCatalogue), // prepare has just done it
 	}
 }
 
 // every makes a loop of work: one round at once, then one after each pause.
 func (s *Server) every(pause time.Duration, name string, work func(context.Context) error) func(context.Context) error {
+	next := s.after(pause, name, work)
+	return func(ctx context.Context) error {
+		s.round(ctx, name, work)
+		return next(ctx)
+	}
+}
+
+// after makes a loop of work that begins with a pause.
+func (s *Server) after(pause time.Duration, name string, work func(context.Context) error) func(context.Context) error {
 	return func(ctx context.Context) error {
 		ticker := time.NewTicker(pause)
 		defer ticker.Stop()
 		for {
-			s.round(ctx, name, work)
 			select {
 			case <-ctx.Done():
 				return nil
 			case <-ticker.C:
 			}
+			s.round(ctx, name, work)
 		}
 	}
 }
 
 func (s *Server) round(ctx context.Context, name string, work func(context.Context) error) {
-	ctx, cancel := context.WithTimeout(ctx, loopTimeout)
+	bounded, cancel := context.WithTimeout(ctx, loopTimeout)
 	defer cancel()
-	if err := work(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	if err := work(bounded); err != nil && ctx.Err() == nil {
 		s.config.Logger.Error("a loop's round did not succeed", "loop", name, "error", err)
 	}
 }
