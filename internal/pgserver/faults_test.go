@@ -68,6 +68,37 @@ func TestBinariesBelowAClosedHomeAreCopied(t *testing.T) {
 	require.NoError(t, s.ping(t.Context()))
 }
 
+// npm drops the library links, and where the package was installed by somebody else nobody may add them.
+func TestBinariesWithoutLinksOnAReadOnlyFolderAreCopied(t *testing.T) {
+	t.Parallel()
+	asRoot(t, "mounts a folder read-only")
+	dir := folder(t)
+	home := filepath.Join(dir, "package", "native")
+	native, err := Find(".")
+	require.NoError(t, err)
+	require.NoError(t, copyTree(native, home)) // leaves links out
+	list, err := os.ReadFile(filepath.Join(native, "pg-symlinks.json"))
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(filepath.Join(home, "pg-symlinks.json"), list, 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "package", "package.json"), []byte(`{"version":"17.10.0-test"}`), 0o644))
+	require.NoError(t, syscall.Mount(home, home, "", syscall.MS_BIND, ""))
+	t.Cleanup(func() { require.NoError(t, syscall.Unmount(home, 0)) })
+	require.NoError(t, syscall.Mount("", home, "", syscall.MS_BIND|syscall.MS_REMOUNT|syscall.MS_RDONLY, ""))
+
+	c := config(dir)
+	c.BinDir = home
+	s := start(t, c)
+	require.Equal(t, filepath.Join(c.DataDir, "postgres-17.10.0-test"), s.binaries.home)
+	require.NoError(t, s.ping(t.Context()))
+
+	// Where they may be added, they are, and the binaries stay where they are.
+	stop(t, s)
+	require.NoError(t, syscall.Mount("", home, "", syscall.MS_BIND|syscall.MS_REMOUNT, ""))
+	s = start(t, c)
+	require.Equal(t, home, s.binaries.home)
+	require.FileExists(t, filepath.Join(home, "lib", "libicui18n.so.60"))
+}
+
 func TestDataFolderBelowAClosedHomeIsRefusedWithAWayOut(t *testing.T) {
 	t.Parallel()
 	asRoot(t, "an ordinary user's server runs as the user")
