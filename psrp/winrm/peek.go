@@ -57,6 +57,9 @@ func current(body []byte) bool {
 		return false
 	}
 	value, _ := o.Get("protocolversion")
-	text, _ := value.(clixml.Version)
+	text, _ := value.(string) // some write it so
+	if v, ok := value.(clixml.Version); ok {
+		text = string(v)
+	}
 	return text != "" && text != "2.0" && text != "2.1"
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"maps"
 	"strings"
 	"sync"
 	"time"
@@ -97,9 +98,25 @@ func (s *Server) remove(ctx context.Context, sh *shell) (string, error) {
 	s.mu.Lock()
 	delete(s.shells, sh.id)
 	s.mu.Unlock()
+	for command := range sh.commands() {
+		id, _ := sh.target(command)
+		if err := sh.engine.ClosePipeline(ctx, id); err != nil {
+			sh.close()
+			return "", err
+		}
+	}
 	err := sh.engine.ClosePool(ctx)
 	sh.close()
 	return "", err
+}
+
+// commands are those that were not terminated.
+func (sh *shell) commands() map[string]*output {
+	sh.mu.Lock()
+	defer sh.mu.Unlock()
+	all := maps.Clone(sh.outputs)
+	delete(all, "")
+	return all
 }
 
 // pump takes what the engine says.
