@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// defaults are modest: a server that shares its machine with EPO itself. Logs never hold parameter values.
+// settings are modest: a server that shares its machine with EPO itself. Its log holds what concerns the server, not each
+// refused request (the client has that, and would fill the disk with it), and never a parameter's value.
 func (c Config) settings(l layout) map[string]string {
 	s := map[string]string{
 		"listen_addresses":                    "127.0.0.1",
@@ -30,6 +31,8 @@ func (c Config) settings(l layout) map[string]string {
 		"timezone":                            "UTC",
 		"log_timezone":                        "UTC",
 		"log_line_prefix":                     "%m [%p] %q%u@%d ",
+		"log_min_messages":                    "log",
+		"log_checkpoints":                     "off",
 		"log_parameter_max_length":            "0",
 		"log_parameter_max_length_on_error":   "0",
 		"lc_messages":                         "C",

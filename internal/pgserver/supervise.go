@@ -43,6 +43,7 @@ func (s *Server) revive(restarts *[]time.Time, cause error) error {
 		s.config.Logger.Error("the database server ended unexpectedly, starting it again", "error", cause)
 		*restarts = append(*restarts, time.Now())
 		if n := len(*restarts); n > maxRestarts && (*restarts)[n-1].Sub((*restarts)[n-1-maxRestarts]) < restartWindow {
+			_, _ = clearLeftovers(context.Background(), s.files.cluster()) // bounded; children of the last one may still be ending
 			return &Error{Code: KeepsDying, What: "the server keeps dying", Err: cause, Do: "The lines below are the end of its log", Log: tail(s.files.log(), 0)}
 		}
 		if cause = s.again(); CodeOf(cause) != StartFailed {

@@ -74,7 +74,8 @@ func (s *Store) Do(ctx context.Context, r Request, sql string, args ...any) (Rep
 
 // Query is Do for statements with any columns and rows. read must not keep what rows.RawValues returns. It may be called
 // a second time when a stale plan or a dead connection made the first attempt void, and its effect counts only if Query
-// returns no error.
+// returns no error. An error of read itself comes too late to undo anything: whatever decides over the transaction is
+// decided in SQL.
 func (s *Store) Query(ctx context.Context, r Request, read func(pgx.Rows) error, sql string, args ...any) (Reply, error) {
 	reply, err := s.attempt(ctx, r, read, sql, args)
 	if err != nil && notDone(err) && ctx.Err() == nil {

@@ -293,3 +293,14 @@ func BenchmarkDo(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkPlain is the floor of BenchmarkDo: the same statement as one prepared round trip without frame.
+func BenchmarkPlain(b *testing.B) {
+	s, _ := open(b)
+	for b.Loop() {
+		var n int
+		if err := s.System().QueryRow(background(), "select length($1::text)", "a").Scan(&n); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -83,3 +83,12 @@ func TestRequestsSurviveARebuildByAnotherReplica(t *testing.T) {
 		work()
 	}
 }
+
+func BenchmarkCheckCatalogue(b *testing.B) {
+	db := testkit.DB(b)
+	for b.Loop() {
+		if err := db.Store.CheckCatalogue(background()); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
