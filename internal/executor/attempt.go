@@ -21,7 +21,6 @@ type attempt struct {
 	recorder *recorder
 	params   []psrp.Parameter
 	path     string // of the script file
-	flag     bool   // `exit N` of the file reaches the host
 }
 
 func (a *attempt) run(ctx context.Context) api.Result {
@@ -99,8 +98,9 @@ func (a *attempt) prepare(ctx context.Context) (*worker, api.Result) {
 	return nil, failure(api.CodeEngineDied, "the PowerShell process could not be started: "+err.Error())
 }
 
-// pre writes the script and runs the PRE pipeline. It gives the names of
-// parameters that the script does not have.
+// pre writes the script and runs the PRE pipeline, unless the process did that
+// while it was warmed. It gives the names of parameters that the script does
+// not have.
 func (a *attempt) pre(ctx context.Context, w *worker) (unknown []string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.executor.config.OpenTimeout)
 	defer cancel()
@@ -108,14 +108,22 @@ func (a *attempt) pre(ctx context.Context, w *worker) (unknown []string, err err
 		return nil, fmt.Errorf("write script: %w", err)
 	}
 	a.recorder.view = errorView{a.path, a.request.Script}
+	if w.prepared && len(a.params) == 0 {
+		return nil, nil
+	}
+	return a.prepareSession(ctx, w)
+}
+
+// prepareSession runs the PRE pipeline.
+func (a *attempt) prepareSession(ctx context.Context, w *worker) (unknown []string, err error) {
 	out, err := w.quiet(ctx, a.prePipeline(w))
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("prepare the session: %w", err)
 	}
 	if len(out) == 0 {
 		return nil, errors.New("prepare the session: no answer")
 	}
-	a.flag, _ = out[0].(bool)
+	w.flag, _ = out[0].(bool)
 	for _, name := range out[1:] {
 		unknown = append(unknown, textOf(name))
 	}
@@ -282,7 +290,7 @@ func (s *supervision) outcome(ctx context.Context, state psrp.StateEvent) api.Re
 		return stopped(s.cause, s.stopMessage())
 	}
 	exit := s.recorder.exit
-	if exit == nil && state.State == psrp.PipelineCompleted && !s.flag {
+	if exit == nil && state.State == psrp.PipelineCompleted && !s.worker.flag {
 		exit = s.tail(ctx)
 	}
 	if exit != nil {

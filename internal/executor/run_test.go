@@ -12,6 +12,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/epo-dev/epo/internal/api"
+	"github.com/epo-dev/epo/psrp"
 )
 
 func TestRunRecordsEveryStreamInOrder(t *testing.T) {
@@ -328,4 +329,28 @@ ln -s / $env:TMPDIR/root
 	require.NoError(t, err)
 	require.Empty(t, entries)
 	require.FileExists(t, outside+"/keep", "links are not followed")
+}
+
+// TestExitWithoutTheFlag: where the engine does not let the flag be set, the
+// number of `exit N` comes from $LASTEXITCODE.
+func TestExitWithoutTheFlag(t *testing.T) {
+	t.Parallel()
+	e := sharedExecutor(t)
+	for script, want := range map[string]int{"exit 7": 7, "'a'": 0} {
+		w, err := e.warm.take(t.Context())
+		require.NoError(t, err)
+		a := &attempt{
+			executor: e, request: Request{Script: []byte(script)},
+			recorder: &recorder{emit: func(api.Record) {}, now: time.Now},
+		}
+		_, err = a.pre(t.Context(), w)
+		require.NoError(t, err)
+		_, err = w.quiet(t.Context(), localScript(strings.ReplaceAll(preScript, "($x, $true)", "($x, $false)"),
+			psrp.Parameter{Name: "Location", Value: w.dir.work}))
+		require.NoError(t, err)
+		w.flag = false
+		result := a.main(t.Context(), w)
+		a.finish(w)
+		require.Equal(t, want, *result.ExitCode)
+	}
 }

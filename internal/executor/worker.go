@@ -26,6 +26,9 @@ type worker struct {
 	lines    chan string   // standard error, once attached
 	attached chan struct{} // closed by attach
 
+	prepared bool // PRE ran already, for a script without parameters
+	flag     bool // what it said: `exit N` of a file reaches the host
+
 	mu       sync.Mutex
 	prompted []string // fields that the engine asked somebody to fill in
 }
@@ -132,7 +135,18 @@ func (w *worker) warmUp(ctx context.Context) error {
 	if err := w.openPool(ctx); err != nil {
 		return fmt.Errorf("open pool after warm-up: %w", err)
 	}
-	_, err = w.quiet(ctx, localScript(readyScript))
+	return w.ready(ctx)
+}
+
+// ready loads what every attempt needs into the session that it will get, and
+// runs PRE, which only parameters make necessary once more.
+func (w *worker) ready(ctx context.Context) error {
+	if _, err := w.quiet(ctx, localScript(readyScript)); err != nil {
+		return fmt.Errorf("prepare the session: %w", err)
+	}
+	a := &attempt{executor: w.executor}
+	_, err := a.prepareSession(ctx, w)
+	w.prepared = err == nil
 	return err
 }
 
