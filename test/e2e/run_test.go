@@ -17,18 +17,18 @@ func TestRuns(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	for name, test := range map[string]func(*testing.T, *stack){
-		"result and exit code":            testResults,
-		"parameters":                      testParameters,
-		"output that is hard to carry":    testOddOutput,
-		"flood":                           testFlood,
-		"cancel":                          testCancel,
-		"time-out":                        testTimeout,
-		"process that kills itself":       testKillsItself,
-		"children left behind":            testChildren,
-		"scripts that are refused":        testRefusedScripts,
-		"start twice with one key":        testIdempotencyKey,
+		"result and exit code":             testResults,
+		"parameters":                       testParameters,
+		"output that is hard to carry":     testOddOutput,
+		"flood":                            testFlood,
+		"cancel":                           testCancel,
+		"time-out":                         testTimeout,
+		"process that kills itself":        testKillsItself,
+		"children left behind":             testChildren,
+		"scripts that are refused":         testRefusedScripts,
+		"start twice with one key":         testIdempotencyKey,
 		"CLI follows and returns the code": testFollow,
-		"script cannot read agent's keys": testIsolation,
+		"script cannot read agent's keys":  testIsolation,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -140,7 +140,7 @@ func testCancel(t *testing.T, s *stack) {
 
 func testTimeout(t *testing.T, s *stack) {
 	p := s.adminPerson()
-	id := p.start(p.push("endless", "'on and on'; while ($true) { }"), nil, func(q *api.QueueRun) { q.TimeoutSeconds = 2 })
+	id := p.start(p.push("endless", "'on and on'; while ($true) { }"), nil, func(q *api.QueueRun) { q.TimeoutSeconds = 8 })
 	run := p.finished(id)
 	target := p.theTarget(id)
 	require.Equal(t, "timed_out", target.State)

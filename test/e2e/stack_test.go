@@ -51,6 +51,8 @@ type stack struct {
 	t    testing.TB
 	data string
 	args []string
+	as   *syscall.Credential // who runs it; nil is us
+	env  []string            // added to ours
 	cmd  *exec.Cmd
 	log  *bytes.Buffer
 	upInfo
@@ -71,17 +73,12 @@ type upInfo struct {
 // newStack starts `epo up` on a fresh data folder and removes everything at the end of the test.
 func newStack(t testing.TB, args ...string) *stack {
 	t.Helper()
-	data, err := os.MkdirTemp("", "epo-data-")
-	require.NoError(t, err)
-	require.NoError(t, os.Chmod(data, 0o755))
-	s := &stack{t: t, data: data, args: args}
+	s := &stack{t: t, data: publicFolder(t), args: args}
 	t.Cleanup(func() {
 		s.stop()
 		if t.Failed() {
-			t.Logf("data folder kept: %s", data)
-			return
+			s.showLogs()
 		}
-		require.NoError(t, os.RemoveAll(data))
 	})
 	s.start()
 	return s
@@ -93,7 +90,8 @@ func (s *stack) start() {
 	password := s.Password
 	args := append([]string{"up", "--data", s.data, "--listen", "127.0.0.1:0", "--output", "json"}, s.args...)
 	s.cmd = exec.Command(filepath.Join(binaries, "epo"), args...)
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Credential: s.as}
+	s.cmd.Env = append(os.Environ(), s.env...)
 	s.log = new(bytes.Buffer)
 	s.cmd.Stderr = s.log
 	out, err := s.cmd.StdoutPipe()
@@ -114,6 +112,15 @@ func (s *stack) start() {
 	}
 	if s.Password == "" {
 		s.Password = password
+	}
+}
+
+// showLogs puts the ends of all logs into the test's output, for whoever reads why it failed.
+func (s *stack) showLogs() {
+	files, _ := filepath.Glob(filepath.Join(s.data, "log", "*.log"))
+	for _, f := range files {
+		text, _ := os.ReadFile(f)
+		s.t.Logf("%s ends with\n%s", filepath.Base(f), text[max(0, len(text)-4000):])
 	}
 }
 
