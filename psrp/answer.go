@@ -53,8 +53,8 @@ func (a *answerer) answer(c hostCall) error {
 	value, err := answer(a.ctx, a.pool.config.HostHandler, HostCall{
 		Pipeline: a.target, Method: c.method, Args: c.args, Host: a.host,
 	})
-	if err == nil && holdsSecret(value) {
-		err = ErrNoSessionKey
+	if err == nil {
+		value, err = a.pool.sealed(a.ctx, value)
 	}
 	message, encodeErr := encodeMessage(a.response, a.pool.id, a.target, encodeHostResponse(c, value, err))
 	if encodeErr != nil {

@@ -8,10 +8,6 @@ import (
 	"github.com/epo-dev/epo/psrp/clixml"
 )
 
-// protocolVersion is the version this side declares. 2.3 keeps the exchange of
-// session keys with every server; 2.4 sends a SecureString as plain text.
-var protocolVersion = version{2, 3}
-
 // version is a protocol version; only major and minor have a meaning.
 type version struct{ major, minor int }
 
@@ -31,25 +27,29 @@ func parseVersion(s string) (version, error) {
 	return version{int(a), int(b)}, nil
 }
 
+// oldest is the oldest version that is spoken: that of PowerShell 3.
+const oldest = 2
+
 // negotiate gives the version both sides speak.
-func negotiate(server version) (version, error) {
-	if server.major != protocolVersion.major || server.minor < 1 {
-		return version{}, fmt.Errorf("%w: server has %v, client has %v", ErrVersion, server, protocolVersion)
+func negotiate(own, server version) (version, error) {
+	if server.major != own.major || server.minor < oldest {
+		return version{}, fmt.Errorf("%w: the server has %v, this client speaks %d.%d to %v",
+			ErrVersion, server, own.major, oldest, own)
 	}
-	return version{server.major, min(server.minor, protocolVersion.minor)}, nil
+	return version{server.major, min(server.minor, own.minor)}, nil
 }
 
 // encodeCapability makes the body of SESSION_CAPABILITY, [MS-PSRP] 2.2.2.1.
-func encodeCapability() *clixml.Object {
+func encodeCapability(own version) *clixml.Object {
 	return clixml.NewBag(
-		clixml.Property{Name: "protocolversion", Value: clixml.Version(protocolVersion.String())},
+		clixml.Property{Name: "protocolversion", Value: clixml.Version(own.String())},
 		clixml.Property{Name: "PSVersion", Value: clixml.Version("2.0")},
 		clixml.Property{Name: "SerializationVersion", Value: clixml.Version("1.1.0.1")},
 	)
 }
 
 // decodeCapability gives the version that the server's answer leads to.
-func decodeCapability(body []byte) (version, error) {
+func decodeCapability(body []byte, own version) (version, error) {
 	v, err := clixml.Decode(body, clixml.DecodeOptions{})
 	if err != nil {
 		return version{}, fmt.Errorf("decode capability: %w", err)
@@ -58,7 +58,7 @@ func decodeCapability(body []byte) (version, error) {
 	if err != nil {
 		return version{}, err
 	}
-	return negotiate(server)
+	return negotiate(own, server)
 }
 
 // encodeInit makes the body of INIT_RUNSPACEPOOL, [MS-PSRP] 2.2.2.2.

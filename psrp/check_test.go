@@ -377,19 +377,22 @@ func TestCheck39_SecondPoolOnTheSameConnection(t *testing.T) {
 
 func TestOpen_VersionIsNegotiated(t *testing.T) {
 	t.Parallel()
-	for version, want := range map[string]string{"2.1": "2.1", "2.2": "2.2", "2.3": "2.3", "2.4": "2.3"} {
+	for version, want := range map[string]string{"2.2": "2.2", "2.3": "2.3", "2.4": "2.3"} {
 		pool, _ := openPool(t, peer.Config{Version: version}, psrp.Config{})
 		require.Equal(t, want, pool.ProtocolVersion())
 		require.Equal(t, "7.6.9", pool.PSVersion())
 	}
-	for _, version := range []string{"3.0", "1.1", "2.0", "x", ""} {
-		b := startPeer(t, peer.Config{Version: version, OnOpen: func(s *peer.Server) {
-			if version == "" {
-				s.Send(psrp.MsgSessionCapability, psrp.GUID{}, clixml.NewBag())
-			}
-		}})
+	for _, version := range []string{"3.0", "1.1", "2.0", "2.1"} {
+		b := startPeer(t, peer.Config{Version: version})
 		_, err := psrp.Open(ctx(t), b.conn.Transport(), psrp.Config{})
-		require.Error(t, err, "version %q", version)
+		require.ErrorIs(t, err, psrp.ErrVersion)
+		require.ErrorContains(t, err, "the server has "+version, "the reason is clear")
+	}
+	for _, version := range []string{"x", "2"} {
+		b := startPeer(t, peer.Config{Version: version})
+		_, err := psrp.Open(ctx(t), b.conn.Transport(), psrp.Config{})
+		var protocol *psrp.ProtocolError
+		require.ErrorAs(t, err, &protocol, "version %q", version)
 	}
 }
 
@@ -444,16 +447,6 @@ func TestStart_NoAnswerTimesOutOnlyWhenAsked(t *testing.T) {
 func mustPool(t *testing.T, h peer.Handler) *psrp.Pool {
 	pool, _ := openPool(t, peer.Config{Handle: h}, psrp.Config{})
 	return pool
-}
-
-func TestStart_SecureStringIsRefusedWithoutSessionKey(t *testing.T) {
-	t.Parallel()
-	pool := mustPool(t, emit(1))
-	secret := clixml.SecureString{Cipher: []byte("x")}
-	for _, v := range []any{secret, clixml.NewArrayList(1, secret), clixml.NewHashtable(clixml.Entry{Key: "k", Value: secret})} {
-		_, err := pool.Start(ctx(t), psrp.Script("param($x)", psrp.Parameter{Name: "x", Value: v}))
-		require.ErrorIs(t, err, psrp.ErrNoSessionKey)
-	}
 }
 
 func TestPool_ClosedByPeerStillReadsTheLastStates(t *testing.T) {

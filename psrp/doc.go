@@ -7,7 +7,7 @@
 //	clixml            one .NET object as XML, both ways
 //	Fragment, Message the binary frames around it
 //	Pool, Run         a runspace pool and a pipeline in it
-//	Transport         moves fragments; psrp/stdio is one
+//	Transport         moves fragments; psrp/stdio, psrp/ssh and psrp/winrm do
 //
 // The lower layers are pure: bytes in, values out. Only Pool does input and
 // output, and only through its Transport.
@@ -40,11 +40,27 @@
 // a handler nobody is there: calls are answered from facts, with the default
 // choice, or with an error, so that no script ever hangs on a question.
 //
+// A handler may take as long as it likes: it runs beside the reader. [Dialog] is
+// a handler made of functions for the single questions.
+//
+// # Secrets
+//
+// A [Secret] or [Credential] may stand wherever a value is sent: in a parameter,
+// in input, in the answer of a host call. It goes out encrypted with the session
+// key of the pool, which the first one makes the two sides exchange. One that
+// comes in stays encrypted ([clixml.SecureString]) until somebody asks
+// [Pool.Decrypt].
+//
+// The exchange keeps secrets from whoever reads along, not from whoever can
+// change what is sent: RSA with PKCS #1 padding and AES-CBC without a check sum
+// are what the protocol has. A transport that matters is encrypted itself.
+//
 // # Protocol version
 //
-// The client declares 2.3. A SecureString that arrives stays encrypted
-// ([clixml.SecureString]); sending one needs a session key, which this package
-// does not exchange yet, and is refused.
+// The client declares 2.3, that of PowerShell 5 and later, and speaks 2.2
+// (PowerShell 3 and 4) with those who have no more. 2.1 and everything else is
+// refused. Version 2.4 has no exchange of keys and sends secrets as they are; it
+// must be asked for and is refused where the transport is not confidential.
 //
 // All exported types are safe for concurrent use unless they say otherwise.
 package psrp

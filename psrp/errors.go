@@ -20,11 +20,21 @@ var (
 	ErrAckTimeout = errors.New("psrp: not acknowledged in time")
 	// ErrNoAnswer: a pipeline showed no sign of life within Pipeline.StartTimeout.
 	ErrNoAnswer = errors.New("psrp: pipeline did not answer in time")
-	// ErrNoSessionKey refuses a SecureString: without an exchanged session key
-	// the server would wait for one for ever.
-	ErrNoSessionKey = errors.New("psrp: a SecureString cannot be sent without a session key")
-	// ErrVersion: the two sides have no protocol version in common.
-	ErrVersion = errors.New("psrp: no common protocol version")
+	// ErrNoSessionKey: the exchange of session keys did not succeed, so that no
+	// SecureString can be sent (the server would wait for the key for ever) or
+	// read. The exchange is tried again with the next one.
+	ErrNoSessionKey = errors.New("psrp: no session key for SecureStrings")
+	// ErrForeignSecret: a SecureString is not encrypted with the session key of
+	// the pool that should read or send it. It may come from another pool.
+	ErrForeignSecret = errors.New("psrp: SecureString is not encrypted with the session key of this pool")
+	// ErrVersion: the two sides have no protocol version in common, or the one
+	// they have lacks what was asked for.
+	ErrVersion = errors.New("psrp: protocol version does not fit")
+	// ErrPlainTransport refuses protocol version 2.4 on a transport that others
+	// could read: it sends SecureStrings as plain text.
+	ErrPlainTransport = errors.New("psrp: protocol version 2.4 would send SecureStrings readable on this transport; use 2.3")
+	// ErrRefused: the server said no to a request about the pool.
+	ErrRefused = errors.New("psrp: the server refuses")
 )
 
 // A ProtocolError is a violation of the protocol by the other side. It always

@@ -42,4 +42,4 @@ func ReceiveForTest(kind MessageType, body []byte, toPool bool) {
 }
 
 // PipelineBodyForTest gives the body of CREATE_PIPELINE.
-func PipelineBodyForTest(p Pipeline) any { return encodePipeline(p, protocolVersion) }
+func PipelineBodyForTest(p Pipeline) any { return encodePipeline(p, version{2, 3}) }

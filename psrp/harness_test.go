@@ -42,7 +42,7 @@ func startPeer(t testing.TB, c peer.Config) *bench {
 		_, _ = io.Copy(io.Discard, inRead)
 		b.served <- err
 	}()
-	b.conn = stdio.NewConn(stdio.ConnConfig{In: inWrite, Out: outRead})
+	b.conn = stdio.NewConn(stdio.ConnConfig{In: inWrite, Out: outRead, Confidential: true})
 	t.Cleanup(func() {
 		b.conn.Close()
 		err := <-b.served

@@ -3,7 +3,6 @@ package psrp_test
 import (
 	"context"
 	"errors"
-	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -174,29 +173,4 @@ func TestHostCall_OfThePoolItself(t *testing.T) {
 		}
 	}
 	require.Equal(t, 1, answers)
-}
-
-// Eight pipelines at once do not mix their outputs.
-func TestPool_ParallelRunsDoNotMix(t *testing.T) {
-	t.Parallel()
-	pool, _ := openPool(t, peer.Config{Cut: 100, Handle: func(p *peer.Pipeline) {
-		for range 200 {
-			p.Output(p.Text)
-		}
-	}}, psrp.Config{MaxRunspaces: 4, MaxQueueBytes: 4 << 10})
-	var wg sync.WaitGroup
-	for i := range 8 {
-		wg.Go(func() {
-			text := string(rune('a' + i))
-			run, err := pool.Start(ctx(t), psrp.Script(text))
-			require.NoError(t, err)
-			events, _ := drain(t, run)
-			require.Len(t, events, 200)
-			for _, v := range outputs(events) {
-				require.Equal(t, text, v)
-			}
-			require.NoError(t, run.Close(ctx(t)))
-		})
-	}
-	wg.Wait()
 }

@@ -28,8 +28,8 @@ func (r *Run) feed(input iter.Seq2[any, error]) {
 // input is complete.
 func (r *Run) draw(input iter.Seq2[any, error], fragments chan<- []byte) {
 	for v, err := range input {
-		if err == nil && holdsSecret(v) {
-			err = ErrNoSessionKey
+		if err == nil {
+			v, err = r.pool.sealed(r.ctx, v)
 		}
 		if err == nil {
 			err = r.queueInput(fragments, MsgPipelineInput, v)

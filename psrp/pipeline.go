@@ -192,17 +192,3 @@ func encodeArgs(parameters []Parameter) *clixml.Object {
 	}
 	return clixml.NewGenericList(list...)
 }
-
-// secretInside tells whether a parameter holds a SecureString.
-func (p Pipeline) secretInside() bool {
-	for _, statement := range append([][]Command{p.Commands}, p.Statements...) {
-		for _, c := range statement {
-			for _, param := range c.Parameters {
-				if holdsSecret(param.Value) {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}

@@ -30,6 +30,11 @@ type Pool struct {
 	inbox  [2]Defragmenter // of the pool itself, by stream; reader only
 	calls  *answerer
 
+	keys   keyring
+	asked  requests
+	outbox chan struct{} // holds a token while a message of the pool is sent
+	urgent atomic.Int32  // how many wait for an answer of the server; see hurry
+
 	closeOnce sync.Once
 	closed    chan struct{} // closed when Close has done its work
 
@@ -49,6 +54,9 @@ func Open(ctx context.Context, t Transport, c Config) (*Pool, error) {
 	if err != nil {
 		return nil, errors.Join(err, t.Close())
 	}
+	if c.declared().atLeast(4) && !confidential(t) {
+		return nil, errors.Join(fmt.Errorf("open pool: %w", ErrPlainTransport), t.Close())
+	}
 	p := newPool(t, c)
 	go p.readAll()
 	if err := p.open(ctx); err != nil {
@@ -64,7 +72,9 @@ func newPool(t Transport, c Config) *Pool {
 	p := &Pool{
 		id: NewGUID(), t: t, config: c,
 		opened: make(chan struct{}), read: make(chan struct{}), closed: make(chan struct{}),
-		runs: make(map[GUID]*Run),
+		runs: make(map[GUID]*Run), outbox: make(chan struct{}, 1),
+		keys:    keyring{arrived: make(chan []byte, 1)},
+		session: session{own: c.declared()},
 	}
 	p.ctx, p.cancel = context.WithCancelCause(context.Background())
 	for i := range p.inbox {
@@ -100,7 +110,7 @@ func (p *Pool) open(ctx context.Context) error {
 }
 
 func (p *Pool) openPackets() ([][]byte, error) {
-	capability, err := encodeMessage(MsgSessionCapability, p.id, GUID{}, encodeCapability())
+	capability, err := encodeMessage(MsgSessionCapability, p.id, GUID{}, encodeCapability(p.config.declared()))
 	if err != nil {
 		return nil, err
 	}
@@ -141,9 +151,13 @@ func (p *Pool) Err() error {
 
 // ProtocolVersion is the version of the protocol both sides agreed on, as "2.3".
 func (p *Pool) ProtocolVersion() string {
+	return p.version().String()
+}
+
+func (p *Pool) version() version {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.session.version.String()
+	return p.session.version
 }
 
 // PSVersion is the version of the engine, as "7.6.9", "" if it did not tell.

@@ -3,12 +3,14 @@ package psrp
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 const (
 	// itemCost is what one queued event is counted as besides its bytes.
 	itemCost = 128
-	// stoppedFactor is how many times the limit a stopped run may still queue.
+	// stoppedFactor is how many times the limit a run may queue that is stopped,
+	// or while an answer of the server is urgent.
 	stoppedFactor = 4
 )
 
@@ -28,9 +30,10 @@ func (i item) size() int { return itemCost + i.wire }
 // with it the server. lift ends that for good: what does not fit into
 // stoppedFactor times the limit is counted and dropped.
 type queue struct {
-	limit int
-	ready chan struct{} // holds a token while there may be something to take
-	room  chan struct{} // holds a token after something was taken or changed
+	limit  int
+	urgent *atomic.Int32 // while above 0, room is stoppedFactor times the limit; may be nil
+	ready  chan struct{} // holds a token while there may be something to take
+	room   chan struct{} // holds a token after something was taken or changed
 
 	mu      sync.Mutex
 	items   []item
@@ -67,7 +70,7 @@ func (q *queue) push(it item, gone <-chan struct{}) {
 func (q *queue) tryPush(it item) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	full := q.bytes > 0 && q.bytes+it.size() > q.limit
+	full := q.bytes > 0 && q.bytes+it.size() > q.allowed()
 	switch {
 	case q.err != nil:
 		return true
@@ -79,6 +82,14 @@ func (q *queue) tryPush(it item) bool {
 	}
 	q.add(it)
 	return true
+}
+
+// allowed is how many bytes may be kept now.
+func (q *queue) allowed() int {
+	if q.urgent != nil && q.urgent.Load() > 0 {
+		return stoppedFactor * q.limit
+	}
+	return q.limit
 }
 
 func (q *queue) add(it item) {

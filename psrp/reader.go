@@ -92,9 +92,34 @@ func (p *Pool) receivePool(object []byte) error {
 	if err != nil {
 		return err
 	}
-	if m.Type == MsgPoolHostCall {
-		return p.receiveHostCall(m)
+	if err := fromServer(m); err != nil {
+		return err
 	}
+	switch m.Type {
+	case MsgPoolHostCall:
+		return p.receiveHostCall(m)
+	case MsgEncryptedSessionKey:
+		p.keys.receive(m)
+		return nil
+	case MsgPublicKeyRequest:
+		p.keyRequested()
+		return nil
+	case MsgRunspaceAvailability:
+		return p.asked.receive(m, p.config.decode())
+	}
+	return p.receiveSession(m)
+}
+
+// fromServer refuses messages that are meant for a server: what comes back like
+// this is an echo, and whoever sends it does not speak the protocol.
+func fromServer(m Message) error {
+	if m.Destination != ToClient {
+		return protocolError("message", "%v is meant for a server", m.Type)
+	}
+	return nil
+}
+
+func (p *Pool) receiveSession(m Message) error {
 	p.mu.Lock()
 	known, err := p.session.receive(m, p.config.decode())
 	state, closing := p.session.state, p.closing

@@ -42,8 +42,9 @@ func (p *Pool) Start(ctx context.Context, pl Pipeline) (*Run, error) {
 	if len(pl.Commands) == 0 {
 		return nil, errors.New("start pipeline: no commands")
 	}
-	if pl.secretInside() {
-		return nil, fmt.Errorf("start pipeline: %w", ErrNoSessionKey)
+	pl, err := p.sealedPipeline(ctx, pl)
+	if err != nil {
+		return nil, fmt.Errorf("start pipeline: %w", err)
 	}
 	r := p.newRun(pl)
 	if err := p.add(r); err != nil {
@@ -63,6 +64,7 @@ func (p *Pool) Start(ctx context.Context, pl Pipeline) (*Run, error) {
 
 func (p *Pool) newRun(pl Pipeline) *Run {
 	r := &Run{pool: p, id: NewGUID(), queue: newQueue(p.config.MaxQueueBytes), closed: make(chan struct{})}
+	r.queue.urgent = &p.urgent
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	for i := range r.inbox {
 		r.inbox[i].MaxObject = p.config.MaxObjectBytes + messageHeader
@@ -90,10 +92,7 @@ func (p *Pool) add(r *Run) error {
 // create sends CREATE_PIPELINE, each fragment after the one before was
 // acknowledged: two at once may be taken in the wrong order.
 func (r *Run) create(ctx context.Context, pl Pipeline) error {
-	r.pool.mu.Lock()
-	v := r.pool.session.version
-	r.pool.mu.Unlock()
-	message, err := encodeMessage(MsgCreatePipeline, r.pool.id, r.id, encodePipeline(pl, v))
+	message, err := encodeMessage(MsgCreatePipeline, r.pool.id, r.id, encodePipeline(pl, r.pool.version()))
 	if err != nil {
 		return err
 	}

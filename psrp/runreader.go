@@ -12,6 +12,9 @@ func (r *Run) receive(object []byte) error {
 	if err != nil {
 		return err
 	}
+	if err := fromServer(m); err != nil {
+		return err
+	}
 	if r.silence != nil {
 		r.silence.Stop()
 	}

@@ -24,6 +24,7 @@ const (
 //	(opening) ──────────────────▶ ────────────────────────▶ ────────────▶ (opened)
 //	   any state: STATE Broken ▶ error;  STATE Closed ▶ (closed)
 type session struct {
+	own     version // what this side has declared
 	version version
 	private *clixml.Dictionary
 	state   poolState
@@ -34,7 +35,7 @@ type session struct {
 func (s *session) receive(m Message, opt clixml.DecodeOptions) (known bool, err error) {
 	switch m.Type {
 	case MsgSessionCapability:
-		v, err := decodeCapability(m.Body)
+		v, err := decodeCapability(m.Body, s.own)
 		if err != nil {
 			return true, err
 		}

@@ -52,3 +52,17 @@ type Transport interface {
 	// MaxFragment is the size of the largest fragment to send, header included.
 	MaxFragment() int
 }
+
+// A ConfidentialTransport is a [Transport] that knows whether others can read
+// what it carries. One that does not say so counts as readable.
+type ConfidentialTransport interface {
+	Transport
+	// Confidential is true for pipes to a local process and for encrypted
+	// connections to a server that was authenticated.
+	Confidential() bool
+}
+
+func confidential(t Transport) bool {
+	c, ok := t.(ConfidentialTransport)
+	return ok && c.Confidential()
+}

@@ -37,7 +37,10 @@ type ConnConfig struct {
 	EndError func() error
 	// MaxFragment is the size of fragments sent; 0 means 32 KiB.
 	MaxFragment int
-	Logger      *slog.Logger // nil: nothing is logged
+	// Confidential says that nobody else can read In and Out on their way: pipes
+	// to a local process, or an encrypted connection.
+	Confidential bool
+	Logger       *slog.Logger // nil: nothing is logged
 }
 
 // A Conn is one connection in the line framing of PowerShell's server modes

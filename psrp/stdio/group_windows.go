@@ -6,30 +6,19 @@ import (
 	"os/exec"
 	"sync"
 	"syscall"
-	"unsafe"
-
-	"golang.org/x/sys/windows"
 )
 
 // group is a job object: all its processes die with its last handle, which is
 // in this process, so also when this process dies.
 type group struct {
 	mu  sync.Mutex
-	job windows.Handle
+	job syscall.Handle
 }
 
 func newGroup() (*group, error) {
-	job, err := windows.CreateJobObject(nil, nil)
+	job, err := createJob()
 	if err != nil {
 		return nil, fmt.Errorf("create job object: %w", err)
-	}
-	var info windows.JOBOBJECT_EXTENDED_LIMIT_INFORMATION
-	info.BasicLimitInformation.LimitFlags = windows.JOB_OBJECT_LIMIT_KILL_ON_JOB_CLOSE
-	_, err = windows.SetInformationJobObject(job, windows.JobObjectExtendedLimitInformation,
-		uintptr(unsafe.Pointer(&info)), uint32(unsafe.Sizeof(info)))
-	if err != nil {
-		_ = windows.CloseHandle(job)
-		return nil, fmt.Errorf("limit job object: %w", err)
 	}
 	return &group{job: job}, nil
 }
@@ -42,7 +31,7 @@ func (g *group) start(cmd *exec.Cmd, attr *syscall.SysProcAttr) error {
 		own = *attr
 	}
 	own.HideWindow = true
-	own.CreationFlags |= windows.CREATE_NEW_PROCESS_GROUP
+	own.CreationFlags |= createNewProcessGroup
 	cmd.SysProcAttr = &own
 	if err := cmd.Start(); err != nil {
 		return err
@@ -56,19 +45,19 @@ func (g *group) start(cmd *exec.Cmd, attr *syscall.SysProcAttr) error {
 }
 
 func (g *group) assign(pid uint32) error {
-	process, err := windows.OpenProcess(windows.PROCESS_SET_QUOTA|windows.PROCESS_TERMINATE, false, pid)
+	process, err := syscall.OpenProcess(processSetQuota|processTerminate, false, pid)
 	if err != nil {
 		return err
 	}
-	defer windows.CloseHandle(process)
-	return windows.AssignProcessToJobObject(g.job, process)
+	defer syscall.CloseHandle(process)
+	return assignToJob(g.job, process)
 }
 
 func (g *group) kill() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.job != 0 {
-		_ = windows.TerminateJobObject(g.job, 1)
+		_ = terminateJob(g.job)
 	}
 }
 
@@ -78,7 +67,7 @@ func (g *group) close() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.job != 0 {
-		_ = windows.CloseHandle(g.job)
+		_ = syscall.CloseHandle(g.job)
 		g.job = 0
 	}
 }

@@ -97,7 +97,7 @@ func Start(ctx context.Context, c Config) (*Process, error) {
 		return nil, &StartError{Path: c.Path, Err: err}
 	}
 	p.conn = NewConn(ConnConfig{
-		In: stdin, Out: p.stdout, Noise: c.Noise, EndError: p.endError, Logger: c.Logger,
+		In: stdin, Out: p.stdout, Noise: c.Noise, EndError: p.endError, Confidential: true, Logger: c.Logger,
 	})
 	go p.readStderr()
 	go p.wait()

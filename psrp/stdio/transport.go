@@ -70,6 +70,9 @@ func (t *transport) lost() error {
 // MaxFragment implements psrp.Transport.
 func (t *transport) MaxFragment() int { return t.conn.config.MaxFragment }
 
+// Confidential implements psrp.ConfidentialTransport.
+func (t *transport) Confidential() bool { return t.conn.config.Confidential }
+
 // OpenPool implements psrp.Transport: it is a Send to the pool.
 func (t *transport) OpenPool(ctx context.Context, first []byte) error {
 	t.announce(psrp.GUID{})

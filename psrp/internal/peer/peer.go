@@ -41,6 +41,11 @@ type Config struct {
 
 	// OnOpen replaces the answer to INIT_RUNSPACEPOOL.
 	OnOpen func(s *Server)
+	// OnMessage sees each message of the pool first; true means it was dealt with.
+	OnMessage func(s *Server, m psrp.Message) bool
+	// NoMemory keeps the server from recording what it receives.
+	NoMemory bool
+
 	// OnLine sees each line first; true means it was dealt with.
 	OnLine func(s *Server, l stdio.Line) bool
 }
@@ -63,6 +68,7 @@ type Server struct {
 	received  []psrp.Message
 	lines     []stdio.Line
 	violation error
+	key       sessionKey
 }
 
 // New makes a server; Serve runs it.
@@ -83,6 +89,7 @@ func (s *Server) reset() {
 	s.pipelines = make(map[psrp.GUID]*Pipeline)
 	s.unacked = make(map[psrp.GUID]bool)
 	s.closed = make(map[psrp.GUID]bool)
+	s.key = sessionKey{}
 }
 
 // Serve reads to the end. It returns ErrEOF or the client's mistake.
@@ -108,7 +115,9 @@ func (s *Server) Serve() error {
 
 func (s *Server) line(l stdio.Line) error {
 	s.mu.Lock()
-	s.lines = append(s.lines, stdio.Line{Kind: l.Kind, Target: l.Target, Stream: l.Stream})
+	if !s.config.NoMemory {
+		s.lines = append(s.lines, stdio.Line{Kind: l.Kind, Target: l.Target, Stream: l.Stream})
+	}
 	violation := s.violation
 	s.mu.Unlock()
 	if violation != nil {

@@ -94,6 +94,16 @@ func (p *Pipeline) waitEnd() {
 	}
 }
 
+// Argument gives the value of the first command's parameter at index i.
+func (p *Pipeline) Argument(i int) any {
+	shell, _ := p.Create.Get("PowerShell")
+	commands, _ := shell.(*clixml.Object).Get("Cmds")
+	first := commands.(*clixml.Object).Value.(*clixml.List).Items[0].(*clixml.Object)
+	args, _ := first.Get("Args")
+	v, _ := args.(*clixml.Object).Value.(*clixml.List).Items[i].(*clixml.Object).Get("V")
+	return v
+}
+
 // Server gives the server of p.
 func (p *Pipeline) Server() *Server { return p.server }
 

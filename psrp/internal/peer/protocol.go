@@ -32,7 +32,9 @@ func (s *Server) data(l stdio.Line) error {
 		if err != nil {
 			return err
 		}
-		s.received = append(s.received, m)
+		if !s.config.NoMemory {
+			s.received = append(s.received, m)
+		}
 		f, err := s.message(p, m)
 		if f != nil {
 			after = append(after, f)
@@ -73,7 +75,19 @@ func (s *Server) message(p *Pipeline, m psrp.Message) (func(), error) {
 	if m.Destination != psrp.ToServer {
 		return nil, errors.New("message is not for the server")
 	}
+	if p == nil && s.config.OnMessage != nil && s.config.OnMessage(s, m) {
+		return nil, nil
+	}
+	if err := s.checkSecrets(m); err != nil {
+		return nil, err
+	}
 	switch m.Type {
+	case psrp.MsgPublicKey:
+		return s.exchange(m)
+	case psrp.MsgSetMaxRunspaces, psrp.MsgSetMinRunspaces, psrp.MsgResetRunspaceState:
+		return func() { s.Available(m, true) }, nil
+	case psrp.MsgGetAvailableRunspaces:
+		return func() { s.Available(m, int32(1)) }, nil
 	case psrp.MsgSessionCapability:
 		return func() { s.capability(m) }, nil
 	case psrp.MsgInitRunspacePool:
@@ -94,10 +108,17 @@ func (s *Server) message(p *Pipeline, m psrp.Message) (func(), error) {
 }
 
 func (s *Server) capability(m psrp.Message) {
-	var version any = "2.3"
+	s.mu.Lock()
+	v, _ := clixml.Decode(m.Body, clixml.DecodeOptions{})
+	o, _ := v.(*clixml.Object)
+	declared, _ := o.Get("protocolversion")
+	own, _ := declared.(clixml.Version)
+	var version any = string(own)
 	if s.config.Version != "" {
 		version = s.config.Version
 	}
+	s.key.plain = own == "2.4" && version == "2.4"
+	s.mu.Unlock()
 	s.Send(psrp.MsgSessionCapability, psrp.GUID{}, clixml.NewBag(
 		clixml.Property{Name: "protocolversion", Value: version},
 		clixml.Property{Name: "PSVersion", Value: clixml.Version("2.0")},
@@ -110,6 +131,16 @@ func (s *Server) open() {
 		return
 	}
 	s.Open()
+}
+
+// Available answers a request about the pool.
+func (s *Server) Available(m psrp.Message, answer any) {
+	v, _ := clixml.Decode(m.Body, clixml.DecodeOptions{})
+	o, _ := v.(*clixml.Object)
+	id, _ := o.Get("ci")
+	s.Send(psrp.MsgRunspaceAvailability, psrp.GUID{}, clixml.NewBag(
+		clixml.Property{Name: "SetMinMaxRunspacesResponse", Value: answer},
+		clixml.Property{Name: "ci", Value: id}))
 }
 
 // Open tells the client that its pool is open.
