@@ -78,6 +78,9 @@ func (f *Facade) run(ctx context.Context, c caller, s Statement) (result, error)
 	}
 	ctx, cancel := context.WithTimeout(ctx, f.config.StatementTimeout+answerTime)
 	defer cancel()
+	began := f.freshness.now()
+	fresh, epoch := f.freshness.fresh(c.who.ID)
+	request.SkipCheck = fresh
 	var got result
 	reply, err := f.config.Database.Query(ctx, request, func(rows pgx.Rows) error {
 		got = result{}
@@ -90,6 +93,12 @@ func (f *Facade) run(ctx context.Context, c caller, s Statement) (result, error)
 	}, s.SQL, s.Args...)
 	if err != nil {
 		return result{}, err
+	}
+	if !fresh {
+		f.freshness.looked(c.who.ID, began, epoch)
+	}
+	if !c.readOnly && c.who.Kind == token.KindAdmin {
+		f.freshness.forget() // it may have been about what somebody may do
 	}
 	if len(reply.Wakes) > 0 && f.config.Wake != nil {
 		f.config.Wake(reply.Wakes...)
