@@ -80,7 +80,7 @@ func enrolled(t testing.TB, s *fakeServer) string {
 }
 
 // setup enrolls and starts an agent.
-func setup(t *testing.T, run func(context.Context, Work, func(string)) api.Result, change func(*fakeServer, *Config)) *bundle {
+func setup(t testing.TB, run func(context.Context, Work, func(string)) api.Result, change func(*fakeServer, *Config)) *bundle {
 	t.Helper()
 	b := &bundle{server: newFakeServer(t), executor: &fakeExecutor{run: run}}
 	b.config = Config{
@@ -94,7 +94,7 @@ func setup(t *testing.T, run func(context.Context, Work, func(string)) api.Resul
 	return b
 }
 
-func (b *bundle) start(t *testing.T) {
+func (b *bundle) start(t testing.TB) {
 	t.Helper()
 	a, err := New(b.config)
 	require.NoError(t, err)
@@ -496,4 +496,39 @@ func TestContentsForgetTheOldest(t *testing.T) {
 		require.LessOrEqual(t, c.bytes, contentLimit)
 	}
 	require.Len(t, c.order, 2)
+}
+
+// BenchmarkDispatch measures what the agent itself takes from a wake to the first record on the server, calls included.
+func BenchmarkDispatch(b *testing.B) {
+	stored := make(chan struct{}, 1)
+	bundle := setup(b, say, func(s *fakeServer, c *Config) {
+		c.Logger = slog.New(slog.DiscardHandler)
+		s.intercept(nil, func(path string, _ []byte) bool {
+			if path == "/api/rpc/append_log" {
+				stored <- struct{}{}
+			}
+			return false
+		})
+	})
+	for b.Loop() {
+		target := bundle.server.queue("x", nil)
+		<-stored
+		b.StopTimer()
+		bundle.server.settled(target)
+		b.StartTimer()
+	}
+}
+
+// BenchmarkThroughput measures scripts that do nothing, four at once.
+func BenchmarkThroughput(b *testing.B) {
+	bundle := setup(b, say, func(_ *fakeServer, c *Config) { c.Logger = slog.New(slog.DiscardHandler) })
+	var targets []*fakeTarget
+	began := time.Now()
+	for b.Loop() {
+		targets = append(targets, bundle.server.queue("x", nil))
+	}
+	for _, target := range targets {
+		bundle.server.settled(target)
+	}
+	b.ReportMetric(float64(len(targets))/time.Since(began).Seconds(), "scripts/s")
 }

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -70,7 +71,7 @@ type victim struct {
 	once   sync.Once
 }
 
-func startVictim(t *testing.T, dir, ledger string) *victim {
+func startVictim(t testing.TB, dir, ledger string) *victim {
 	t.Helper()
 	v := &victim{cmd: exec.Command(os.Args[0])}
 	v.cmd.Env = append(os.Environ(), crashState+"="+dir, crashLedger+"="+ledger)
@@ -136,6 +137,66 @@ func TestKilledAgentLosesNothingAndRunsNothingTwice(t *testing.T) {
 				require.Equal(t, api.StreamSystem, records[len(records)-1].Stream)
 			}
 		})
+	}
+}
+
+// TestAgentOpensNoListeningSocket looks at the process from outside, as an attacker on the machine would.
+func TestAgentOpensNoListeningSocket(t *testing.T) {
+	t.Parallel()
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	s := newFakeServer(t)
+	dir, ledger := enrolled(t, s), filepath.Join(t.TempDir(), "ledger")
+	target := s.queue("hang", nil)
+	v := startVictim(t, dir, ledger)
+	require.Eventually(t, func() bool { _, _, r := s.state(target); return len(r) == 1 }, 10*time.Second, 5*time.Millisecond)
+	own := map[string]bool{}
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", v.cmd.Process.Pid))
+	require.NoError(t, err)
+	for _, link := range links {
+		if to, err := os.Readlink(link); err == nil && strings.HasPrefix(to, "socket:[") {
+			own[strings.Trim(to, "socket:[]")] = true
+		}
+	}
+	require.NotEmpty(t, own, "its connections to the server are sockets")
+	for _, table := range []string{"tcp", "tcp6", "unix"} {
+		text, err := os.ReadFile("/proc/net/" + table)
+		require.NoError(t, err)
+		for line := range strings.Lines(string(text)) {
+			require.False(t, listens(table, strings.Fields(line), own), "%s: %s", table, line)
+		}
+	}
+}
+
+// listens reports whether a line of /proc/net shows one of these sockets, listening.
+func listens(table string, f []string, own map[string]bool) bool {
+	if table == "unix" {
+		const acceptsConnections = "00010000"
+		return len(f) > 6 && f[3] == acceptsConnections && own[f[6]]
+	}
+	const stateListen = "0A"
+	return len(f) > 9 && f[3] == stateListen && own[f[9]]
+}
+
+// BenchmarkIdleMemory reports what an agent without PowerShell processes keeps resident while it waits.
+func BenchmarkIdleMemory(b *testing.B) {
+	s := newFakeServer(b)
+	dir, ledger := enrolled(b, s), filepath.Join(b.TempDir(), "ledger")
+	v := startVictim(b, dir, ledger)
+	target := s.queue("quick", nil)
+	s.settled(target)
+	time.Sleep(2 * time.Second) // what is measured is the rest after work
+	for range b.N {
+	}
+	b.ReportMetric(0, "ns/op")
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", v.cmd.Process.Pid))
+	require.NoError(b, err)
+	for line := range strings.Lines(string(status)) {
+		var kib float64
+		if _, err := fmt.Sscanf(line, "VmRSS: %f kB", &kib); err == nil {
+			b.ReportMetric(kib/1024, "MiB")
+		}
 	}
 }
 

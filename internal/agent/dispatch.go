@@ -166,7 +166,7 @@ func (d *dispatcher) settle(a *attempt, r api.Outcome) {
 	switch {
 	case r.OK:
 		result := a.journal.status().result
-		d.logger.Info("attempt finished", "run_id", a.journal.head.RunID, "attempt_id", a.id(), "state", result.State, "exit_code", result.ExitCode)
+		d.logger.Info("attempt finished", "run_id", a.journal.head.RunID, "attempt_id", a.id(), "state", result.State, "exit_code", exitCode(result))
 		d.forget(a)
 	case r.Code == api.CodeLogGap && r.ExpectedSeq > 0:
 		a.finishing.Store(false)
@@ -192,4 +192,12 @@ func (d *dispatcher) forget(a *attempt) {
 	if err := a.journal.remove(); err != nil {
 		d.logger.Warn("journal not removed", "attempt_id", a.id(), "error", err)
 	}
+}
+
+// exitCode is for logs: -1 where no end of the script was seen.
+func exitCode(r *api.Result) int {
+	if r.ExitCode == nil {
+		return -1
+	}
+	return *r.ExitCode
 }

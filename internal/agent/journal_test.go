@@ -307,3 +307,15 @@ func FuzzSegment(f *testing.F) {
 		require.Equal(t, string(data[:size]), string(again))
 	})
 }
+
+func BenchmarkJournalAppend(b *testing.B) {
+	j, err := testSpool(b, journalOptions{segmentBytes: 4 << 20, maxUnsent: 1 << 40}).create(head{AttemptID: testAttempt})
+	require.NoError(b, err)
+	seq := int64(0)
+	for b.Loop() {
+		seq++
+		if err := j.append(b.Context(), testRecord(seq)); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -328,7 +328,11 @@ func reason(t api.RunTarget) string {
 	if t.Error == nil {
 		return t.State
 	}
-	text := t.State + ", " + oneLine(t.Error.Code+": "+t.Error.Message)
+	text := t.State
+	if t.Error.Code != t.State {
+		text += ", " + t.Error.Code
+	}
+	text += ": " + oneLine(t.Error.Message)
 	if advice := api.Advice(t.Error.Code); advice != "" {
 		text += " (" + advice + ")"
 	}
