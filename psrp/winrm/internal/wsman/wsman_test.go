@@ -3,10 +3,6 @@ package wsman
 import (
 	"bytes"
 	"encoding/base64"
-	"encoding/xml"
-	"errors"
-	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,88 +15,18 @@ import (
 
 const transcripts = "../../testdata/winrm-transcripts"
 
-// node is an element as encoding/xml sees it: the independent judge of what is
-// written and read here.
-type node struct {
-	Name     xml.Name
-	Attrs    []xml.Attr
-	Text     string
-	Children []*node
-}
+type node = transcript.Node
 
 func tree(t testing.TB, document []byte) *node {
 	t.Helper()
-	n, err := parseTree(document)
+	n, err := transcript.ParseNode(document)
 	require.NoError(t, err)
 	return n
 }
 
-func parseTree(document []byte) (*node, error) {
-	decoder := xml.NewDecoder(bytes.NewReader(document))
-	root := &node{}
-	stack := []*node{root}
-	for {
-		token, err := decoder.Token()
-		if errors.Is(err, io.EOF) && len(root.Children) == 1 {
-			return root.Children[0], nil
-		}
-		if err != nil {
-			return nil, err
-		}
-		top := stack[len(stack)-1]
-		switch token := token.(type) {
-		case xml.StartElement:
-			n := &node{Name: token.Name}
-			for _, a := range token.Attr {
-				if a.Name.Space != "xmlns" && a.Name.Local != "xmlns" {
-					n.Attrs = append(n.Attrs, a)
-				}
-			}
-			slices.SortFunc(n.Attrs, func(a, b xml.Attr) int { return strings.Compare(a.Name.Local, b.Name.Local) })
-			top.Children = append(top.Children, n)
-			stack = append(stack, n)
-		case xml.EndElement:
-			stack = stack[:len(stack)-1]
-		case xml.CharData:
-			top.Text += string(token)
-		}
-	}
-}
-
-func (n *node) find(local string) *node {
-	if n.Name.Local == local {
-		return n
-	}
-	for _, c := range n.Children {
-		if found := c.find(local); found != nil {
-			return found
-		}
-	}
-	return nil
-}
-
-func (n *node) text(local string) string {
-	if found := n.find(local); found != nil {
-		return found.Text
-	}
-	return ""
-}
-
-func (n *node) attr(name string) string {
-	for _, a := range n.Attrs {
-		if a.Name.Local == name {
-			return a.Value
-		}
-	}
-	return ""
-}
-
-func (n *node) bytes(t testing.TB, local string) []byte {
-	found := n.find(local)
-	if found == nil {
-		return nil
-	}
-	data, err := base64.StdEncoding.DecodeString(found.Text)
+func payload(t testing.TB, n *node, local string) []byte {
+	t.Helper()
+	data, err := n.Bytes(local)
 	require.NoError(t, err)
 	return data
 }
@@ -108,28 +34,28 @@ func (n *node) bytes(t testing.TB, local string) []byte {
 // request reads a recorded request into what would make us write it.
 func request(t testing.TB, envelope *node) Request {
 	t.Helper()
-	size, err := strconv.Atoi(envelope.text("MaxEnvelopeSize"))
+	size, err := strconv.Atoi(envelope.TextOf("MaxEnvelopeSize"))
 	require.NoError(t, err)
-	timeout, err := time.ParseDuration(strings.ToLower(strings.TrimPrefix(envelope.text("OperationTimeout"), "PT")))
+	timeout, err := time.ParseDuration(strings.ToLower(strings.TrimPrefix(envelope.TextOf("OperationTimeout"), "PT")))
 	require.NoError(t, err)
 	r := Request{
-		Action: envelope.text("Action"), To: envelope.text("To"), ResourceURI: envelope.text("ResourceURI"),
-		MessageID: strings.TrimPrefix(envelope.text("MessageID"), "uuid:"),
-		SessionID: strings.TrimPrefix(envelope.text("SessionId"), "uuid:"),
-		Locale:    envelope.find("Locale").attr("lang"), MaxEnvelopeSize: size, OperationTimeout: timeout,
+		Action: envelope.TextOf("Action"), To: envelope.TextOf("To"), ResourceURI: envelope.TextOf("ResourceURI"),
+		MessageID: strings.TrimPrefix(envelope.TextOf("MessageID"), "uuid:"),
+		SessionID: strings.TrimPrefix(envelope.TextOf("SessionId"), "uuid:"),
+		Locale:    envelope.Find("Locale").Attr("lang"), MaxEnvelopeSize: size, OperationTimeout: timeout,
 	}
-	header := envelope.find("Header")
-	if set := header.find("OptionSet"); set != nil {
+	header := envelope.Find("Header")
+	if set := header.Find("OptionSet"); set != nil {
 		for _, o := range set.Children {
-			r.Options = append(r.Options, Option{o.attr("Name"), o.Text, o.attr("MustComply") == "true"})
+			r.Options = append(r.Options, Option{o.Attr("Name"), o.Text, o.Attr("MustComply") == "true"})
 		}
 	}
-	if set := header.find("SelectorSet"); set != nil {
+	if set := header.Find("SelectorSet"); set != nil {
 		for _, s := range set.Children {
-			r.Selectors = append(r.Selectors, Selector{s.attr("Name"), s.Text})
+			r.Selectors = append(r.Selectors, Selector{s.Attr("Name"), s.Text})
 		}
 	}
-	r.Body = body(t, envelope.find("Body"))
+	r.Body = body(t, envelope.Find("Body"))
 	return r
 }
 
@@ -140,23 +66,23 @@ func body(t testing.TB, b *node) Body {
 	}
 	switch n := b.Children[0]; n.Name.Local {
 	case "Shell":
-		idle, _ := time.ParseDuration(strings.ToLower(strings.TrimPrefix(n.text("IdleTimeOut"), "PT")))
-		if n.find("Lifetime") == nil && n.find("Environment") == nil {
-			return Shell{n.attr("ShellId"), n.text("InputStreams"), n.text("OutputStreams"), idle, n.bytes(t, "creationXml")}
+		idle, _ := time.ParseDuration(strings.ToLower(strings.TrimPrefix(n.TextOf("IdleTimeOut"), "PT")))
+		if n.Find("Lifetime") == nil && n.Find("Environment") == nil {
+			return Shell{n.Attr("ShellId"), n.TextOf("InputStreams"), n.TextOf("OutputStreams"), idle, payload(t, n, "creationXml")}
 		}
 	case "CommandLine":
-		if n.attr("CommandId") != "" {
-			return CommandLine{n.attr("CommandId"), n.text("Command"), n.bytes(t, "Arguments")}
+		if n.Attr("CommandId") != "" {
+			return CommandLine{n.Attr("CommandId"), n.TextOf("Command"), payload(t, n, "Arguments")}
 		}
 	case "Send":
-		if s := n.find("Stream"); s.attr("End") == "" {
-			return Send{s.attr("Name"), s.attr("CommandId"), n.bytes(t, "Stream")}
+		if s := n.Find("Stream"); s.Attr("End") == "" {
+			return Send{s.Attr("Name"), s.Attr("CommandId"), payload(t, n, "Stream")}
 		}
 	case "Receive":
-		d := n.find("DesiredStream")
-		return Receive{d.Text, d.attr("CommandId")}
+		d := n.Find("DesiredStream")
+		return Receive{d.Text, d.Attr("CommandId")}
 	case "Signal":
-		return Signal{n.attr("CommandId"), n.text("Code")}
+		return Signal{n.Attr("CommandId"), n.TextOf("Code")}
 	}
 	return foreign{b.Children[0]}
 }
@@ -216,9 +142,9 @@ func TestRecordedAnswers(t *testing.T) {
 			want := tree(t, []byte(exchange.Response))
 			a, err := Parse([]byte(exchange.Response))
 			require.NoError(t, err, name)
-			require.Equal(t, want.text("Action"), a.Action, name)
-			require.Equal(t, strings.TrimPrefix(want.text("RelatesTo"), "uuid:"), a.RelatesTo, name)
-			require.Equal(t, want.find("Fault") != nil, a.Fault != nil, name)
+			require.Equal(t, want.TextOf("Action"), a.Action, name)
+			require.Equal(t, strings.TrimPrefix(want.TextOf("RelatesTo"), "uuid:"), a.RelatesTo, name)
+			require.Equal(t, want.Find("Fault") != nil, a.Fault != nil, name)
 			streams += requireStreams(t, want, a, name)
 			requireRest(t, want, a, name)
 			answers++
@@ -234,7 +160,7 @@ func TestRecordedAnswers(t *testing.T) {
 }
 
 func requireStreams(t *testing.T, want *node, a *Answer, name string) int {
-	response := want.find("ReceiveResponse")
+	response := want.Find("ReceiveResponse")
 	if response == nil {
 		require.Empty(t, a.Streams, name)
 		return 0
@@ -242,7 +168,7 @@ func requireStreams(t *testing.T, want *node, a *Answer, name string) int {
 	i := 0
 	for _, s := range response.Children {
 		if s.Name.Local == "Stream" {
-			require.Equal(t, Stream{s.attr("Name"), s.attr("CommandId"), nonNil(s.bytes(t, "Stream"))}, a.Streams[i], name)
+			require.Equal(t, Stream{s.Attr("Name"), s.Attr("CommandId"), nonNil(payload(t, s, "Stream"))}, a.Streams[i], name)
 			i++
 		}
 	}
@@ -254,29 +180,29 @@ func nonNil(b []byte) []byte { return append([]byte{}, b...) }
 
 func requireRest(t *testing.T, want *node, a *Answer, name string) {
 	state := ""
-	if s := want.find("CommandState"); s != nil {
-		state = s.attr("State")[strings.LastIndexByte(s.attr("State"), '/')+1:]
+	if s := want.Find("CommandState"); s != nil {
+		state = s.Attr("State")[strings.LastIndexByte(s.Attr("State"), '/')+1:]
 	}
 	require.Equal(t, state, a.State, name)
-	if created := want.find("ResourceCreated"); created != nil {
-		require.Equal(t, []Selector{{"ShellId", created.text("Selector")}}, a.Selectors, name)
+	if created := want.Find("ResourceCreated"); created != nil {
+		require.Equal(t, []Selector{{"ShellId", created.TextOf("Selector")}}, a.Selectors, name)
 	}
-	if response := want.find("CommandResponse"); response != nil {
-		require.Equal(t, response.text("CommandId"), a.CommandID, name)
+	if response := want.Find("CommandResponse"); response != nil {
+		require.Equal(t, response.TextOf("CommandId"), a.CommandID, name)
 	}
-	if config := want.find("Config"); config != nil {
-		require.Equal(t, config.text("MaxEnvelopeSizekb"), strconv.Itoa(a.MaxEnvelopeKB), name)
+	if config := want.Find("Config"); config != nil {
+		require.Equal(t, config.TextOf("MaxEnvelopeSizekb"), strconv.Itoa(a.MaxEnvelopeKB), name)
 	}
 }
 
 func requireFault(t *testing.T, want *node, f *Fault, name string) {
-	detail := want.find("WSManFault")
-	require.Equal(t, detail.attr("Code"), strconv.FormatUint(uint64(f.Code), 10), name)
-	require.Equal(t, detail.attr("Machine"), f.Machine, name)
-	require.Equal(t, strings.TrimSpace(want.find("Reason").text("Text")), f.Reason, name)
-	require.True(t, strings.HasSuffix(want.find("Subcode").text("Value"), ":"+f.Subcode), name)
-	if p := want.find("ProviderFault"); p != nil {
-		require.Equal(t, p.attr("provider"), f.Provider, name)
+	detail := want.Find("WSManFault")
+	require.Equal(t, detail.Attr("Code"), strconv.FormatUint(uint64(f.Code), 10), name)
+	require.Equal(t, detail.Attr("Machine"), f.Machine, name)
+	require.Equal(t, strings.TrimSpace(want.Find("Reason").TextOf("Text")), f.Reason, name)
+	require.True(t, strings.HasSuffix(want.Find("Subcode").TextOf("Value"), ":"+f.Subcode), name)
+	if p := want.Find("ProviderFault"); p != nil {
+		require.Equal(t, p.Attr("provider"), f.Provider, name)
 	}
 }
 
@@ -284,9 +210,9 @@ func TestWriterEscapes(t *testing.T) {
 	t.Parallel()
 	nasty := "<&>\"'\t\r\n\x01\x00\ufffe😀 é"
 	r := Request{Options: []Option{{Name: nasty, Value: nasty}}}
-	option := tree(t, Append(nil, r)).find("Option")
+	option := tree(t, Append(nil, r)).Find("Option")
 	want := "<&>\"'\t\r\n\ufffd\ufffd\ufffd😀 é"
-	require.Equal(t, want, option.attr("Name"))
+	require.Equal(t, want, option.Attr("Name"))
 	require.Equal(t, want, option.Text)
 }
 
@@ -372,7 +298,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		n, err := parseTree(bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")))
+		n, err := transcript.ParseNode(bytes.TrimPrefix(document, []byte("\xef\xbb\xbf")))
 		if err != nil {
 			return // encoding/xml is stricter with characters and names
 		}
