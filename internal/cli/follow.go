@@ -305,7 +305,7 @@ func (a *app) conclude(ctx context.Context, c *api.Client, run api.Run) error {
 
 // sayEnd prints one line for a success, to a person only, and the reasons of a failure to everybody.
 func (a *app) sayEnd(run api.Run, targets []api.RunTarget) {
-	state := paint(a.ErrTerminal, stateColour(run.State), run.State)
+	state := a.paint(a.ErrTerminal, stateColour(run.State), run.State)
 	if run.State == "succeeded" {
 		if a.ErrTerminal {
 			fmt.Fprintf(a.Err, "%s in %s\n", state, a.took(run.StartedAt, run.FinishedAt))

@@ -22,13 +22,16 @@ const (
 	colourDim    = "2"
 )
 
-// paint colours text when on.
-func paint(on bool, colour, text string) string {
-	if !on || colour == "" || text == "" {
+// paint colours text that goes to a terminal, where colour is wanted.
+func (a *app) paint(terminal bool, colour, text string) string {
+	if !terminal || colour == "" || text == "" || a.plain() {
 		return text
 	}
 	return "\x1b[" + colour + "m" + text + "\x1b[0m"
 }
+
+// plain reports whether the terminal must get neither colour nor cursor movements (https://no-color.org, TERM=dumb).
+func (a *app) plain() bool { return a.Getenv("NO_COLOR") != "" || a.Getenv("TERM") == "dumb" }
 
 // stateColour is the colour of a state of a run, target or attempt.
 func stateColour(state string) string {
@@ -192,7 +195,7 @@ func (a *app) print(t table, empty string) error {
 func (a *app) line(row []cell, widths []int) string {
 	var b strings.Builder
 	for i, c := range row {
-		b.WriteString(paint(a.OutTerminal, c.colour, c.text))
+		b.WriteString(a.paint(a.OutTerminal, c.colour, c.text))
 		if i < len(row)-1 {
 			b.WriteString(strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text)+2))
 		}
@@ -217,7 +220,7 @@ func (a *app) fields(pairs ...string) {
 	}
 	for i := 0; i < len(pairs); i += 2 {
 		name := pairs[i] + strings.Repeat(" ", width-len(pairs[i]))
-		fmt.Fprintf(a.Out, "%s  %s\n", paint(a.OutTerminal, colourDim, name), oneLine(pairs[i+1]))
+		fmt.Fprintf(a.Out, "%s  %s\n", a.paint(a.OutTerminal, colourDim, name), oneLine(pairs[i+1]))
 	}
 }
 

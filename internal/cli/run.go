@@ -77,7 +77,7 @@ func (a *app) startRun(ctx context.Context, job string, o *startOptions) error {
 	switch {
 	case o.wait:
 		if a.ErrTerminal {
-			fmt.Fprintln(a.Err, paint(true, colourDim, "run "+queued.RunID+" "+queued.State))
+			fmt.Fprintln(a.Err, a.paint(true, colourDim, "run "+queued.RunID+" "+queued.State))
 		}
 		return a.watch(ctx, client, queued.RunID, logOptions{}, true)
 	case a.output == "json":

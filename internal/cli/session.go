@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -38,7 +37,8 @@ func (a *app) anonymous() (*api.Client, error) { return api.New(api.Config{Serve
 
 // sessionPath is the file of the session on a server.
 func (a *app) sessionPath(server string) string {
-	return filepath.Join(a.ConfigDir, "sessions", url.PathEscape(server)+".json")
+	name := strings.NewReplacer("://", "_", ":", "_", "[", "", "]", "").Replace(server) // fit for every file system
+	return filepath.Join(a.ConfigDir, "sessions", name+".json")
 }
 
 // session opens the saved session.

@@ -87,10 +87,10 @@ func (v *view) announce(s source) {
 func (v *view) write(out io.Writer, onTerminal bool, s source, r api.Record) error {
 	before := ""
 	if v.options.timestamps {
-		before = paint(onTerminal, colourDim, r.Time.Local().Format("15:04:05.000")) + " "
+		before = v.app.paint(onTerminal, colourDim, r.Time.Local().Format("15:04:05.000")) + " "
 	}
 	if s.many {
-		before += paint(onTerminal, colourDim, "["+plainText(s.target)+"]") + " "
+		before += v.app.paint(onTerminal, colourDim, "["+plainText(s.target)+"]") + " "
 	}
 	body, colour := body(r)
 	var b strings.Builder
@@ -99,7 +99,7 @@ func (v *view) write(out io.Writer, onTerminal bool, s source, r api.Record) err
 		if onTerminal {
 			line = plainText(line)
 		}
-		b.WriteString(before + paint(onTerminal, colour, line) + "\n")
+		b.WriteString(before + v.app.paint(onTerminal, colour, line) + "\n")
 	}
 	_, err := io.WriteString(out, b.String())
 	return err
@@ -127,7 +127,7 @@ func body(r api.Record) (text, colour string) {
 
 // status shows progress on a line of its own that is overwritten; on terminals only.
 func (v *view) status(r api.Record) {
-	if !v.app.ErrTerminal {
+	if !v.app.ErrTerminal || v.app.plain() {
 		return
 	}
 	var p struct {
@@ -150,7 +150,7 @@ func (v *view) status(r api.Record) {
 		text = string(runes[:77]) + "…"
 	}
 	if text != v.progress {
-		fmt.Fprintf(v.app.Err, "\r\x1b[K%s", paint(true, colourCyan, text))
+		fmt.Fprintf(v.app.Err, "\r\x1b[K%s", v.app.paint(true, colourCyan, text))
 		v.progress = text
 	}
 }
@@ -168,5 +168,5 @@ func (v *view) done() { v.clear() }
 // note tells a person something that is not part of the log.
 func (v *view) note(text string) {
 	v.clear()
-	fmt.Fprintln(v.app.Err, paint(v.app.ErrTerminal, colourDim, plainText(text)))
+	fmt.Fprintln(v.app.Err, v.app.paint(v.app.ErrTerminal, colourDim, plainText(text)))
 }
