@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"github.com/epo-dev/epo/internal/api"
@@ -69,13 +70,20 @@ type bundle struct {
 	stop     func() error
 }
 
+// testKeys is one pair of keys for all tests: making them takes a second on a busy machine.
+var testKeys = sync.OnceValues(newKeys)
+
+// enrolled returns the state folder of an agent that the server knows.
 func enrolled(t testing.TB, s *fakeServer) string {
 	t.Helper()
+	k, err := testKeys()
+	require.NoError(t, err)
+	id := Identity{Server: s.URL, AgentID: uuid.NewString(), TenantID: uuid.NewString(), Pool: "default", Name: "worker", keys: k}
 	dir := filepath.Join(t.TempDir(), "state")
-	client, err := api.New(api.Config{Server: s.URL})
-	require.NoError(t, err)
-	_, err = Enroll(t.Context(), Enrollment{StateDir: dir, Client: client, Token: "good-" + t.Name(), Name: "worker"})
-	require.NoError(t, err)
+	require.NoError(t, makePrivate(dir))
+	require.NoError(t, k.save(dir))
+	require.NoError(t, id.save(dir))
+	s.keys[id.AgentID] = &k.signing.PublicKey
 	return dir
 }
 
@@ -297,8 +305,7 @@ func TestRetryableScriptIsEndedBeforeItsLease(t *testing.T) {
 			t.Parallel()
 			ended := make(chan time.Time, 1)
 			var away atomic.Bool
-			var b *bundle
-			b = setup(t, func(ctx context.Context, _ Work, _ func(string)) api.Result {
+			b := setup(t, func(ctx context.Context, _ Work, _ func(string)) api.Result {
 				away.Store(true)
 				select {
 				case <-ctx.Done():

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"fmt"
+	"math/big"
 	"os"
 	"path/filepath"
 	"testing"
@@ -14,7 +15,12 @@ import (
 func TestEnrollKeepsKeysPrivateAndProvesThem(t *testing.T) {
 	t.Parallel()
 	s := newFakeServer(t)
-	dir := enrolled(t, s)
+	dir := filepath.Join(t.TempDir(), "state")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	client, err := api.New(api.Config{Server: s.URL})
+	require.NoError(t, err)
+	_, err = Enroll(t.Context(), Enrollment{StateDir: dir, Client: client, Token: "good", Name: "worker"})
+	require.NoError(t, err)
 	id, err := LoadIdentity(dir)
 	require.NoError(t, err)
 	require.Equal(t, "worker", id.Name)
@@ -27,7 +33,11 @@ func TestEnrollKeepsKeysPrivateAndProvesThem(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, os.FileMode(0o600), info.Mode().Perm(), name)
 	}
-	require.NotContains(t, fmt.Sprintf("%v %+v %#v", id, id, id), id.keys.signing.D.String())
+	secret, err := id.keys.signing.Bytes()
+	require.NoError(t, err)
+	printed := fmt.Sprintf("%v %+v %#v", id, id, id)
+	require.NotContains(t, printed, fmt.Sprint(new(big.Int).SetBytes(secret)))
+	require.NotContains(t, printed, "0x")
 }
 
 func TestEnrollRefusesUsedTokensAndASecondIdentity(t *testing.T) {
@@ -38,13 +48,13 @@ func TestEnrollRefusesUsedTokensAndASecondIdentity(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Enroll(t.Context(), Enrollment{StateDir: dir, Client: client, Token: "good-2"})
 	require.ErrorIs(t, err, ErrEnrolled)
-	_, err = Enroll(t.Context(), Enrollment{StateDir: t.TempDir(), Client: client, Token: "good-" + t.Name()})
-	require.True(t, api.Is(err, api.CodeEnrollmentTokenInvalid))
 	old, err := LoadIdentity(dir)
 	require.NoError(t, err)
 	fresh, err := Enroll(t.Context(), Enrollment{StateDir: dir, Client: client, Token: "good-2", Replace: true})
 	require.NoError(t, err)
 	require.NotEqual(t, old.AgentID, fresh.AgentID)
+	_, err = Enroll(t.Context(), Enrollment{StateDir: t.TempDir(), Client: client, Token: "good-2"})
+	require.True(t, api.Is(err, api.CodeEnrollmentTokenInvalid))
 }
 
 func TestKeysOpenToOthersAreRefused(t *testing.T) {

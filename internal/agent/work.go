@@ -77,7 +77,8 @@ func (c *crew) start(batch []*attempt) {
 	outcomes := c.commit(batch)
 	for _, a := range batch {
 		if o := outcomes[a.id()]; !o.OK {
-			c.dispatcher.drop(a, "not started: "+o.Code)
+			c.logger.Info("attempt not started", "run_id", a.claim.RunID, "attempt_id", a.id(), "reason", o.Code)
+			c.dispatcher.forget(a)
 			continue
 		}
 		c.wait.Go(func() { c.work(a, scripts[a.id()]) })
@@ -93,11 +94,11 @@ func (c *crew) script(a *attempt) (script []byte, err error) {
 	return script, err
 }
 
-// whileLeased repeats try until it returns false, the attempt is lost, or its lease has ended.
+// whileLeased repeats try until it returns false, the attempt is lost, its lease has ended, or the agent stops.
 func (c *crew) whileLeased(a *attempt, try func() bool) {
 	for failures := 1; try(); failures++ {
 		pause := backoff(failures)
-		if a.life.Err() != nil || c.config.Clock.Now().Add(pause).After(a.leased()) {
+		if a.lost() || errors.Is(context.Cause(a.run), errStopped) || c.config.Clock.Now().Add(pause).After(a.leased()) {
 			return
 		}
 		select {
