@@ -444,3 +444,19 @@ func TestCancelledOpen(t *testing.T) {
 	require.Equal(t, "Create", found.Operation)
 	require.Zero(t, b.count("Delete"), "a fault of Create leaves nothing behind")
 }
+
+// TestIdleConnectionIsChecked: one that the server closed while it rested is
+// noticed before a request that cannot be repeated goes into it.
+func TestIdleConnectionIsChecked(t *testing.T) {
+	t.Parallel()
+	for name := range variants {
+		b := serve(t, name, scripted(t, echo), nil)
+		pool := b.open(t, psrp.Config{})
+		for range 5 {
+			b.DropConnections()
+			events, _ := collect(t, pool, psrp.Script("x"))
+			require.Equal(t, []any{"x"}, outputs(events))
+		}
+		require.NoError(t, pool.Close(ctx(t)))
+	}
+}
