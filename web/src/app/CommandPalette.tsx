@@ -23,7 +23,7 @@ export function CommandPalette() {
   useHotkeys([["mod+K", () => setOpen(true)]], []);
   return (
     <>
-      <Button variant="default" size="compact-md" onClick={() => setOpen(true)} aria-keyshortcuts="Control+K Meta+K">
+      <Button variant="default" size="xs" onClick={() => setOpen(true)} aria-keyshortcuts="Control+K Meta+K">
         Go to…<span className={`${shell["wide"]} ${shell["keys"]}`}>Ctrl K</span>
       </Button>
       <Modal opened={open} onClose={() => setOpen(false)} lockScroll={false} title="Go to" closeButtonProps={{ "aria-label": "Close" }} size="lg">

@@ -13,7 +13,7 @@ export function UserMenu() {
   return (
     <Menu position="bottom-end" width={240}>
       <Menu.Target>
-        <Button variant="default" size="compact-md" aria-label="User menu">
+        <Button variant="default" size="xs" aria-label="User menu">
           <SafeText>{user.display_name || user.name}</SafeText>
         </Button>
       </Menu.Target>

@@ -15,10 +15,10 @@ export function oneOf<T extends string>(value: unknown, allowed: readonly T[]): 
   return allowed.find((name) => name === value);
 }
 
-/** listOf reads names between commas. */
+/** listOf reads names between commas; the router also hands it what it has read already. */
 export function listOf<T extends string>(value: unknown, allowed: readonly T[]): T[] | undefined {
-  if (typeof value !== "string") return undefined;
-  const names = value.split(",");
+  const names: unknown = typeof value === "string" ? value.split(",") : value;
+  if (!Array.isArray(names)) return undefined;
   return allowed.filter((name) => names.includes(name));
 }
 

@@ -3,7 +3,6 @@ import { Button, createTheme, Modal } from "@mantine/core";
 /** What differs from Mantine's own look. Colours are in app.css. */
 export const theme = createTheme({
   primaryColor: "blue",
-  primaryShade: 9,
   respectReducedMotion: true,
   components: {
     Button: Button.extend({ defaultProps: { radius: "sm" } }),

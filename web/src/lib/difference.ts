@@ -11,7 +11,7 @@ export function changes(before: JsonObject | null, after: JsonObject | null): Ch
   const names = new Set([...Object.keys(before ?? {}), ...Object.keys(after ?? {})]);
   return [...names]
     .map((name) => ({ name, from: before?.[name], to: after?.[name] }))
-    .filter(({ from, to }) => stable(from) !== stable(to));
+    .filter(({ from, to }) => stable(from) !== stable(to) && !(from === undefined && to === null)); // a new row's empty fields tell nothing
 }
 
 /** show is a value in one line. */

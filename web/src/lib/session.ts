@@ -3,7 +3,7 @@
  * component. The refresh token is an HttpOnly cookie that script cannot read; tabs that share it refresh one after the other
  * under a Web Lock, since it works once.
  */
-import { ApiError, codeOf, errorFromBody, isUnreachable, unreachableError } from "@/lib/errors";
+import { ApiError, codeOf, errorFromBody, unreachableError } from "@/lib/errors";
 
 export interface User {
   id: string;
@@ -68,7 +68,7 @@ export class Session {
     try {
       await this.refresh();
     } catch (error) {
-      this.change(isUnreachable(error) ? { phase: "unreachable" } : { phase: "signed-out" });
+      this.change(refused(error) ? { phase: "signed-out" } : { phase: "unreachable" });
     }
   }
 
@@ -82,7 +82,7 @@ export class Session {
     const token = this.token;
     this.end();
     this.channel?.postMessage("signed-out");
-    await post("/auth/sign-out", { client: "browser" }, token).catch(() => undefined);
+    await post("/auth/sign-out", undefined, token).catch(() => undefined);
   }
 
   /** accessToken returns a token that is good for a while, and waits for a new sign-in when the session has ended. */
@@ -104,14 +104,14 @@ export class Session {
     try {
       await this.refresh();
     } catch (error) {
-      if (isUnreachable(error)) throw error;
+      if (!refused(error)) throw error;
       const user = this.user();
       this.change(user ? { phase: "expired", user } : { phase: "signed-out" });
     }
   }
 
   private refresh(): Promise<void> {
-    this.refreshing ??= underLock(() => post<Grant>("/auth/refresh", { client: "browser" }))
+    this.refreshing ??= underLock(() => post<Grant>("/auth/refresh"))
       .then((grant) => this.accept(grant))
       .finally(() => (this.refreshing = undefined));
     return this.refreshing;
@@ -144,18 +144,25 @@ export class Session {
   }
 }
 
+/** refused: the server knows the cookie no more. Any other failure says nothing about the session. */
+function refused(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 401;
+}
+
 function underLock<T>(work: () => Promise<T>): Promise<T> {
   // Without a secure context there are no locks: the server takes a predecessor token for 10 s, which covers a race of tabs.
   if (!("locks" in navigator)) return work();
   return navigator.locks.request("epo-refresh", work);
 }
 
-async function post<T>(path: string, body: unknown, token?: string): Promise<T> {
-  const headers: Record<string, string> = { "Content-Type": "application/json" };
+/** post sends a body, or none: the browser adds the cookie where it belongs. */
+async function post<T>(path: string, body?: unknown, token?: string): Promise<T> {
+  const headers: Record<string, string> = {};
+  if (body !== undefined) headers["Content-Type"] = "application/json";
   if (token) headers["Authorization"] = `Bearer ${token}`;
   let response: Response;
   try {
-    response = await fetch(path, { method: "POST", headers, body: JSON.stringify(body), credentials: "same-origin", cache: "no-store" });
+    response = await fetch(path, { method: "POST", headers, body: body === undefined ? null : JSON.stringify(body), credentials: "same-origin", cache: "no-store" });
   } catch (cause) {
     throw unreachableError(cause);
   }
@@ -166,14 +173,10 @@ async function post<T>(path: string, body: unknown, token?: string): Promise<T> 
 
 /** signInMessage is what a person is told about a failed sign-in. */
 export function signInMessage(error: unknown): string {
-  switch (codeOf(error)) {
-    case "sign_in_failed":
-      return "Tenant, user name or password is wrong.";
-    case "too_many_attempts":
-      return "Too many attempts. Wait a minute, then try again.";
-    default:
-      return error instanceof Error ? error.message : "The sign-in failed.";
-  }
+  const code = codeOf(error);
+  if (code === "sign_in_failed") return "Tenant, user name or password is wrong.";
+  if (code === "too_many_attempts") return "Too many attempts. Wait a minute, then try again.";
+  return error instanceof Error ? error.message : "The sign-in failed.";
 }
 
 export const session = new Session();

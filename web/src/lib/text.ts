@@ -13,9 +13,9 @@ export interface Piece {
 }
 
 // C0 and C1 controls but for tab, marks of direction, invisible format characters, separators and the byte order mark.
-// eslint-disable-next-line no-control-regex
+ 
 const unsafe = /[\u0000-\u0008\u000a-\u001f\u007f-\u009f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb]|[\ud800-\udbff](?![\udc00-\udfff])|(?<![\ud800-\udbff])[\udc00-\udfff]/g;
-// eslint-disable-next-line no-control-regex
+ 
 const color = /\u001b\[([0-9;]*)m/g;
 
 /** sign returns what is shown in place of a character. */

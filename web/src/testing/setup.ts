@@ -11,5 +11,14 @@ class NoObserver {
   unobserve(): void {}
   disconnect(): void {}
 }
-window.ResizeObserver = NoObserver as unknown as typeof ResizeObserver;
+window.ResizeObserver = NoObserver;
 Element.prototype.scrollIntoView = () => undefined;
+window.scrollTo = () => undefined;
+Object.defineProperty(document, "fonts", { value: { addEventListener: () => undefined, removeEventListener: () => undefined } });
+Blob.prototype.arrayBuffer ??= function arrayBuffer(this: Blob): Promise<ArrayBuffer> {
+  return new Promise((resolve) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(reader.result as ArrayBuffer);
+    reader.readAsArrayBuffer(this);
+  });
+};

@@ -5,7 +5,7 @@ import { Failure, Loading } from "./States";
 interface DataProps<T> {
   query: UseQueryResult<T>;
   rows?: number;
-  /** Shown instead of the children when it returns something. */
+  /** Shown instead of the children, unless it is false. */
   empty?: (data: T) => ReactNode;
   children: (data: T) => ReactNode;
 }
@@ -15,7 +15,7 @@ interface DataProps<T> {
  * again fails; the bar at the top of the page tells about a lost server.
  */
 export function Data<T>({ query, rows, empty, children }: DataProps<T>) {
-  if (query.data !== undefined) return empty?.(query.data) ?? children(query.data);
+  if (query.data !== undefined) return empty?.(query.data) || children(query.data);
   if (query.isError) return <Failure error={query.error} retry={() => void query.refetch()} />;
   return <Loading rows={rows ?? 3} />;
 }

@@ -36,15 +36,17 @@ export function Page({ title, above, badge, actions, children }: PageProps) {
 
 interface PanelProps {
   title?: string;
+  /** What the panel is, where it shows no title. */
+  label?: string;
   side?: ReactNode;
   padded?: boolean;
   children: ReactNode;
 }
 
 /** Panel is a box of a page with a heading of its own. */
-export function Panel({ title, side, padded = false, children }: PanelProps) {
+export function Panel({ title, label, side, padded = false, children }: PanelProps) {
   return (
-    <section className={css["panel"]} aria-label={title}>
+    <section className={css["panel"]} aria-label={title ?? label}>
       {(title !== undefined || side !== undefined) && (
         <div className={css["panelHead"]}>
           {title !== undefined && <h2 className={css["panelTitle"]}>{title}</h2>}

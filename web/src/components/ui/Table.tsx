@@ -13,13 +13,15 @@ interface TableProps<T> {
   rows: readonly T[];
   rowKey: (row: T) => string | number;
   selected?: (row: T) => boolean;
+  /** One line a cell, cut where it is too long: for many columns. */
+  dense?: boolean;
 }
 
 /** Table shows rows; on a narrow screen each row becomes a card with the column titles beside the values. */
-export function Table<T>({ label, columns, rows, rowKey, selected }: TableProps<T>) {
+export function Table<T>({ label, columns, rows, rowKey, selected, dense = false }: TableProps<T>) {
   return (
     <div className={css["scroll"]}>
-      <table className={css["table"]} aria-label={label}>
+      <table className={`${css["table"]} ${dense ? css["dense"] : ""}`} aria-label={label}>
         <thead>
           <tr>
             {columns.map((column) => (

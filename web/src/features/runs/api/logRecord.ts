@@ -55,7 +55,7 @@ export function recordText(record: LogRecord): string {
 
 function progressText(object: JsonObject): string {
   const percent = object["percent"];
-  const words = [object["activity"], object["status"], object["operation"]].filter((w) => typeof w === "string" && w !== "");
+  const words = [object["activity"], object["status"], object["operation"]].filter((w): w is string => typeof w === "string" && w !== "");
   return words.join(" · ") + (typeof percent === "number" && percent >= 0 ? ` ${percent} %` : "");
 }
 
@@ -63,8 +63,13 @@ function progressText(object: JsonObject): string {
 export function plainObject(object: EmittedObject | null | undefined): Json {
   if (object === null || object === undefined) return null;
   if (object.items) return object.items.map(plainObject);
-  if (object.entries) return Object.fromEntries(object.entries.map((e) => [String(plainObject(e.key)), plainObject(e.value)]));
+  if (object.entries) return Object.fromEntries(object.entries.map((e) => [keyText(e.key), plainObject(e.value)]));
   if (object.properties) return Object.fromEntries(Object.entries(object.properties).map(([name, value]) => [name, plainObject(value)]));
   if (object.value !== undefined) return object.value;
   return object.string ?? null;
+}
+
+function keyText(key: EmittedObject | null): string {
+  const plain = plainObject(key);
+  return typeof plain === "string" ? plain : JSON.stringify(plain);
 }

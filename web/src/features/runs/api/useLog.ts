@@ -56,7 +56,7 @@ function useIndex(attemptId: string, cache: LogCache, total: number, filter: Log
   }, [index, total]);
   useEffect(() => {
     if (failed === undefined) return;
-    const timer = setTimeout(() => index?.advance(total).then(() => setFailed(undefined), setFailed), again);
+    const timer = setTimeout(() => void index?.advance(total).then(() => setFailed(undefined), setFailed), again);
     return () => clearTimeout(timer);
   }, [index, total, failed]);
   useEffect(() => () => index?.close(), [index]);

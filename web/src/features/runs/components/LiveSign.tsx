@@ -9,7 +9,7 @@ const words: Record<LiveState, string> = {
 /** LiveSign tells how fresh the page is. */
 export function LiveSign({ state }: { state: LiveState }) {
   return (
-    <span role="status" style={{ color: state === "live" ? "var(--epo-good)" : "var(--epo-quiet)" }}>
+    <span role="status" style={{ fontSize: "var(--mantine-font-size-sm)", fontWeight: 400, color: state === "live" ? "var(--epo-good)" : "var(--epo-quiet)" }}>
       {words[state]}
     </span>
   );

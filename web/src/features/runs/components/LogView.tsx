@@ -61,7 +61,7 @@ export function LogView({ attempt, open, choice, onChoice, linkTo }: Props) {
       {rows.count === 0 && rows.scanned === undefined ? (
         <NoLines total={total} open={open} />
       ) : (
-        <VirtualRows ref={list} label="Log" count={rows.count} rowHeight={rowHeight} height="max(20rem, 60vh)" row={draw} onRange={onRange} follow={follow} onFollow={setFollow} />
+        <VirtualRows ref={list} label="Log" count={rows.count} rowHeight={rowHeight} height="max(20rem, 65vh)" row={draw} onRange={onRange} follow={follow} onFollow={setFollow} />
       )}
       <Group justify="space-between" px="sm" py={4}>
         <span className="epo-quiet" role="status">

@@ -53,7 +53,7 @@ export function ObjectsView({ attempt }: { attempt: Attempt }) {
 function ObjectTable({ objects }: { objects: readonly { seq: number; object: EmittedObject | undefined }[] }) {
   const names = objectColumns(objects.map((o) => o.object));
   const columns = names.map((name) => ({ title: name, cell: (row: { object: EmittedObject | undefined }) => <SafeText>{objectCell(row.object, name)}</SafeText> }));
-  return <Table label="Objects" columns={columns} rows={objects} rowKey={(row) => row.seq} />;
+  return <Table dense label="Objects" columns={columns} rows={objects} rowKey={(row) => row.seq} />;
 }
 
 function objectOf(record: ReturnType<ReturnType<typeof useLogCache>["get"]>): EmittedObject | undefined {

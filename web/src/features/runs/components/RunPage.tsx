@@ -36,14 +36,20 @@ export function RunPage({ runId, view, onView, linkTo }: Props) {
     <Page
       title={run ? (run.job_name ?? run.script_name) : "Run"}
       above={<Link to="/runs">Runs</Link>}
-      badge={run && <StateBadge state={run.state} />}
+      badge={
+        run && (
+          <>
+            <StateBadge state={run.state} /> {open && <LiveSign state={live} />}
+          </>
+        )
+      }
       actions={run && <RunActions run={run} open={open} />}
     >
       <Data query={query}>
         {(found) => (
           <>
             <Explanation run={found} />
-            <Panel title="Run" side={open && <LiveSign state={live} />}>
+            <Panel label="Run">
               <RunFacts run={found} />
             </Panel>
             <Targets run={found} view={view} onView={onView} linkTo={linkTo} />

@@ -69,7 +69,7 @@ function Output({ attempts, attempt, view, onView, linkTo }: OutputProps) {
   const choose = useCallback((choice: LogChoice) => onView({ ...view, ...choice }), [view, onView]);
   return (
     <>
-      <Group gap="md" px="sm" pt="xs" className="epo-quiet">
+      <Group gap="md" px="sm" pt="xs" fz="sm" className="epo-quiet">
         {attempts.length > 1 && (
           <NativeSelect
             size="xs"

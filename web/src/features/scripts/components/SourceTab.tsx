@@ -29,7 +29,9 @@ export function SourceTab({ script, view, onView }: Props) {
         if (!shown) return null;
         return (
           <div style={{ padding: "0.9rem" }}>
-            <VersionSelect label="Version" versions={all} value={shown.version} onChange={(version) => onView({ ...view, version })} />
+            <Group>
+              <VersionSelect label="Version" versions={all} value={shown.version} onChange={(version) => onView({ ...view, version })} />
+            </Group>
             <VersionFacts version={shown} />
             <SourceOf version={shown} />
           </div>
@@ -46,8 +48,8 @@ function VersionFacts({ version }: { version: ScriptVersion }) {
         ["Stored", <When key="at" at={version.created_at} />],
         ["By", version.created_by_name ? <SafeText key="by">{version.created_by_name}</SafeText> : "–"],
         ["Size", size(version.size_bytes)],
-        ["SHA-256", <span key="sha" className="epo-mono">{version.sha256}</span>],
-        ["Notes", version.notes ? <SafeText key="notes">{version.notes}</SafeText> : "–"],
+        ["SHA-256", <span key="sha" className="epo-mono">{version.sha256}</span>, true],
+        ["Notes", version.notes ? <SafeText key="notes">{version.notes}</SafeText> : "–", true],
       ]}
     />
   );

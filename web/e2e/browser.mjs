@@ -1,0 +1,38 @@
+// What the browser suites share: a chromium, a page that reports every breach of the content security policy, and a sign-in.
+import { chromium } from "playwright-core";
+
+export const base = process.env.EPO_URL ?? "http://127.0.0.1:7070";
+export const user = process.env.EPO_USER ?? "admin";
+export const password = process.env.EPO_PASSWORD ?? "";
+
+const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
+export function launch() {
+  return chromium.launch({ executablePath: process.env.EPO_CHROMIUM ?? "/usr/bin/chromium", args: flags });
+}
+
+/** newPage opens a page and collects what must never happen: script errors, breaches of the policy, requests to anywhere else. */
+export async function newPage(browser, options = {}) {
+  const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  const faults = [];
+  page.on("pageerror", (error) => faults.push(`script error: ${error.message}`));
+  page.on("console", (message) => /Content Security Policy|TrustedHTML|TrustedScript/.test(message.text()) && faults.push(`policy: ${message.text()}`));
+  page.on("dialog", (dialog) => {
+    faults.push(`dialog: ${dialog.message()}`);
+    void dialog.dismiss();
+  });
+  page.on("request", (request) => {
+    const url = request.url();
+    if (!url.startsWith(base) && !url.startsWith("blob:")) faults.push(`request to ${url}`);
+  });
+  return { page, context, faults };
+}
+
+export async function signIn(page, name = user, secret = password) {
+  await page.goto("/");
+  await page.getByRole("textbox", { name: "User name" }).fill(name);
+  await page.getByLabel("Password", { exact: false }).first().fill(secret);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
+}

@@ -1,0 +1,159 @@
+/**
+ * A server that speaks the true HTTP, in place of the network: sign-in with rotation of the refresh cookie, tokens that end, views
+ * with the filters that the console sends, functions, and the event stream. It holds rows, not answers.
+ */
+import { vi } from "vitest";
+import { signedInUser } from "./rows";
+
+type Row = Record<string, unknown>;
+type Answer = { status: number; body?: unknown };
+export type FakeFunction = (args: Record<string, unknown>) => Answer;
+
+export class FakeServer {
+  /** Rows of each view, by its name. */
+  readonly views: Record<string, Row[]> = {};
+  readonly functions: Record<string, FakeFunction> = {};
+  readonly requests: { method: string; path: string; body: unknown }[] = [];
+  password = "correct horse";
+  user = signedInUser;
+  /** The session that the browser's cookie stands for. */
+  cookie = true;
+  down = false;
+  expiresIn = 600;
+  private tokens = 0;
+  private valid = "";
+  private streams: ReadableStreamDefaultController<Uint8Array>[] = [];
+
+  install(): void {
+    vi.stubGlobal("fetch", (input: RequestInfo | URL, init?: RequestInit) => this.handle(new Request(absolute(input), init), init?.signal));
+  }
+
+  /** expireToken makes the server refuse the access token; the cookie decides what happens then. */
+  expireToken(): void {
+    this.valid = "";
+  }
+
+  /** wake sends a hint to everybody who listens. */
+  wake(): void {
+    for (const stream of this.streams) stream.enqueue(new TextEncoder().encode("event: wake\ndata: {}\n\n"));
+  }
+
+  /** breakStreams ends all event streams, as a restart of the server does. */
+  breakStreams(): void {
+    for (const stream of this.streams.splice(0)) stream.error(new TypeError("network error"));
+  }
+
+  listeners(): number {
+    return this.streams.length;
+  }
+
+  private async handle(request: Request, signal?: AbortSignal | null): Promise<Response> {
+    if (this.down) throw new TypeError("Failed to fetch");
+    signal?.throwIfAborted();
+    const url = new URL(request.url);
+    const raw = await request.text();
+    const body: unknown = raw === "" ? undefined : JSON.parse(raw);
+    this.requests.push({ method: request.method, path: url.pathname + url.search, body });
+    if (url.pathname.startsWith("/auth/")) return this.auth(url.pathname, body as Record<string, string>);
+    if (url.pathname === "/readyz") return json({ status: 200, body: {} });
+    if (request.headers.get("Authorization") !== `Bearer ${this.valid}`) return json(refusal(401, "PGRST301", "the token is not good"));
+    if (url.pathname === "/events") return this.events(signal);
+    if (url.pathname.startsWith("/api/rpc/")) return json(this.functions[url.pathname.slice(9)]?.((body ?? {}) as Record<string, unknown>) ?? refusal(404, "PGRST202", "no such function"));
+    return json(this.view(url, request.headers));
+  }
+
+  private auth(path: string, body: Record<string, string> | undefined): Response {
+    if (path === "/auth/sign-in") {
+      if (body?.["client"] !== "browser" || body["password"] !== this.password) return json(refusal(401, "sign_in_failed", "sign-in failed"));
+      this.cookie = true;
+      return json(this.grant());
+    }
+    if (path === "/auth/refresh") {
+      if (body !== undefined) return json(refusal(400, "invalid_body", "a browser sends none"));
+      return json(this.cookie ? this.grant() : refusal(401, "refresh_invalid", "sign in again"));
+    }
+    this.cookie = false;
+    return new Response(null, { status: 204 });
+  }
+
+  private grant(): Answer {
+    this.valid = `token-${++this.tokens}`;
+    return { status: 200, body: { access_token: this.valid, token_type: "Bearer", expires_in: this.expiresIn, user: this.user } };
+  }
+
+  private view(url: URL, headers: Headers): Answer {
+    const rows = this.views[url.pathname.slice("/api/".length)];
+    if (!rows) return refusal(404, "PGRST205", "no such view");
+    const found = rows.filter((row) => [...url.searchParams].every(([name, value]) => matches(row, name, value)));
+    const offset = Number(url.searchParams.get("offset") ?? 0);
+    const limit = Number(url.searchParams.get("limit") ?? found.length);
+    const page = sorted(found, url.searchParams.get("order")).slice(offset, offset + limit);
+    if (!headers.get("Accept")?.includes("vnd.pgrst.object")) return { status: 200, body: page };
+    return page.length === 1 ? { status: 200, body: page[0] } : refusal(406, "PGRST116", "not one row");
+  }
+
+  private events(signal?: AbortSignal | null): Response {
+    let mine: ReadableStreamDefaultController<Uint8Array> | undefined;
+    const forget = (): void => {
+      this.streams = this.streams.filter((s) => s !== mine);
+    };
+    const body = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        mine = controller;
+        this.streams.push(controller);
+        controller.enqueue(new TextEncoder().encode("event: wake\ndata: {}\n\n"));
+      },
+      cancel: forget,
+    });
+    signal?.addEventListener("abort", forget);
+    return new Response(body, { status: 200, headers: { "Content-Type": "text/event-stream" } });
+  }
+}
+
+export function refusal(status: number, code: string, message: string): Answer {
+  return { status, body: { code, message, details: null, hint: null } };
+}
+
+function json({ status, body }: Answer): Response {
+  return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
+}
+
+function absolute(input: RequestInfo | URL): string {
+  return new URL(input instanceof Request ? input.url : String(input), "http://epo.test/").href;
+}
+
+const reserved = new Set(["select", "order", "limit", "offset"]);
+
+/** matches knows the operators that the console uses. */
+function matches(row: Row, name: string, filter: string): boolean {
+  if (reserved.has(name)) return true;
+  const value = row[name];
+  const dot = filter.indexOf(".");
+  const wanted = filter.slice(dot + 1);
+  const compare = typeof value === "number" ? value - Number(wanted) : String(value as string) < wanted ? -1 : String(value as string) > wanted ? 1 : 0;
+  switch (filter.slice(0, dot)) {
+    case "eq":
+      return compare === 0;
+    case "gte":
+      return compare >= 0;
+    case "lte":
+      return compare <= 0;
+    case "in":
+      return wanted.slice(1, -1).split(",").includes(String(value as string));
+    case "ilike":
+      return String(value as string).toLowerCase().includes(wanted.replaceAll("%", "").toLowerCase());
+    default:
+      throw new Error(`the fake server does not know the filter ${filter}`);
+  }
+}
+
+function sorted(rows: Row[], order: string | null): Row[] {
+  const keys = (order ?? "").split(",").filter(Boolean).map((key) => key.split("."));
+  return [...rows].sort((a, b) => {
+    for (const [name = "", direction] of keys) {
+      const [x, y] = [a[name] as string | number, b[name] as string | number];
+      if (x !== y) return (x < y ? -1 : 1) * (direction === "desc" ? -1 : 1);
+    }
+    return 0;
+  });
+}
