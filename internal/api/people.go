@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"time"
 )
 
 // PushScript is a new version of a script; a name that is not known makes a new script.
@@ -113,9 +114,9 @@ func (c *Client) CancelRun(ctx context.Context, runID string) (QueuedRun, error)
 
 // EnrollmentToken is a one-time right to enroll an agent. It holds a secret and prints without it.
 type EnrollmentToken struct {
-	ID        string `json:"id"`
-	Token     string `json:"token"`
-	ExpiresAt string `json:"expires_at"`
+	ID        string    `json:"id"`
+	Token     string    `json:"token"`
+	ExpiresAt time.Time `json:"expires_at"`
 }
 
 // String leaves the token out.

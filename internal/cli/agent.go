@@ -65,7 +65,7 @@ func (a *app) agentEnrollToken() *cobra.Command {
 				return a.printJSON(token)
 			}
 			fmt.Fprintf(a.Out, "On the machine that shall run scripts for pool %s, once, until %s:\n\n  epo-agent enroll --server %s --token %s\n",
-				plainText(found.Name), plainText(token.ExpiresAt), client.Server(), plainText(token.Token))
+				plainText(found.Name), token.ExpiresAt.Local().Format(time.DateTime), client.Server(), plainText(token.Token))
 			return nil
 		},
 	}
