@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/epo-dev/epo/psrp"
+	"github.com/epo-dev/epo/psrp/internal/tail"
 )
 
 const (
@@ -214,7 +215,7 @@ func early(seen []byte, err error) error {
 		return err
 	}
 	const most = 500
-	text := redact(string(bytes.ToValidUTF8(seen[:min(most, len(seen))], []byte("?"))))
+	text := tail.Redact(string(bytes.ToValidUTF8(seen[:min(most, len(seen))], []byte("?"))))
 	if errors.Is(err, ErrNoise) {
 		return fmt.Errorf("%w: %q", ErrNoise, text)
 	}

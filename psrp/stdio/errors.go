@@ -3,7 +3,6 @@ package stdio
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 
 	"github.com/epo-dev/epo/psrp"
@@ -69,9 +68,4 @@ func (e *RemoteError) Error() string {
 
 func lineError(format string, args ...any) error {
 	return &psrp.ProtocolError{Part: "packet", Msg: fmt.Sprintf(format, args...)}
-}
-
-// redact hides what may be packet content or an encrypted value.
-func redact(text string) string {
-	return regexp.MustCompile(`[A-Za-z0-9+/]{64,}={0,2}`).ReplaceAllString(text, "[hidden]")
 }

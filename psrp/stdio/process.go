@@ -1,9 +1,7 @@
 package stdio
 
 import (
-	"bufio"
 	"context"
-	"errors"
 	"io"
 	"log/slog"
 	"os"
@@ -14,6 +12,7 @@ import (
 	"time"
 
 	"github.com/epo-dev/epo/psrp"
+	"github.com/epo-dev/epo/psrp/internal/tail"
 )
 
 const (
@@ -24,8 +23,6 @@ const (
 	outputWait = time.Second
 	// closeGrace is how long Close waits for the process by default.
 	closeGrace = 2 * time.Second
-	// stderrTail is how much of standard error an ExitError shows.
-	stderrTail = 2000
 	// remoteErrorPrefix begins what the engine says about input it cannot read.
 	remoteErrorPrefix = "Remote transport error:"
 )
@@ -72,10 +69,9 @@ type Process struct {
 	stderrDone chan struct{} // closed when standard error was read to its end
 	done       chan struct{} // closed when everything has ended
 
+	tail   tail.Lines
 	mu     sync.Mutex
 	killed bool
-	tail   []string
-	tailed int // bytes in tail
 	result error
 }
 
@@ -252,7 +248,7 @@ func (p *Process) endError() error {
 func (p *Process) exitError(clean bool) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	e := &ExitError{Code: -1, Killed: p.killed, Stderr: p.redacted()}
+	e := &ExitError{Code: -1, Killed: p.killed, Stderr: p.tail.Text(p.config.Redact)}
 	select {
 	case <-p.exited:
 		e.Code = p.cmd.ProcessState.ExitCode()
@@ -265,43 +261,16 @@ func (p *Process) exitError(clean bool) error {
 	return e
 }
 
-func (p *Process) redacted() string {
-	text := redact(strings.Join(p.tail, "\n"))
-	if p.config.Redact != nil {
-		text = p.config.Redact(text)
-	}
-	return text
-}
-
 // readStderr passes lines on and keeps the last of them.
 func (p *Process) readStderr() {
 	defer close(p.stderrDone)
-	reader := bufio.NewReaderSize(p.stderr, 64<<10)
-	for {
-		line, err := reader.ReadSlice('\n')
-		if errors.Is(err, bufio.ErrBufferFull) {
-			err = nil // a longer line comes in pieces
-		}
-		if text := strings.TrimRight(string(line), "\r\n"); text != "" {
-			p.stderrLine(text)
-		}
-		if err != nil {
-			return
-		}
-	}
+	tail.Read(p.stderr, p.stderrLine)
 }
 
 func (p *Process) stderrLine(text string) {
-	p.mu.Lock()
-	p.tail = append(p.tail, text[max(0, len(text)-stderrTail):])
-	p.tailed += len(p.tail[len(p.tail)-1])
-	for p.tailed > stderrTail && len(p.tail) > 1 {
-		p.tailed -= len(p.tail[0])
-		p.tail = p.tail[1:]
-	}
-	p.mu.Unlock()
+	p.tail.Add(text)
 	if rest, ok := strings.CutPrefix(text, remoteErrorPrefix); ok &&
-		p.conn.Fail(&RemoteError{Text: redact(strings.TrimSpace(rest))}) {
+		p.conn.Fail(&RemoteError{Text: tail.Redact(strings.TrimSpace(rest))}) {
 		return
 	}
 	if p.config.Stderr != nil {
