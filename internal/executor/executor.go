@@ -32,6 +32,9 @@ type Executor struct {
 	cancel    context.CancelFunc
 	active    sync.WaitGroup // Runs and starting processes
 	closeOnce sync.Once
+
+	mu     sync.Mutex
+	closed bool
 }
 
 // sessionPrefix begins the names of executors' directories.
@@ -147,6 +150,9 @@ func (e *Executor) Warm() int { return e.warm.ready() }
 // process of the executor.
 func (e *Executor) Close() {
 	e.closeOnce.Do(func() {
+		e.mu.Lock()
+		e.closed = true
+		e.mu.Unlock()
 		e.cancel()
 		e.warm.close()
 		e.active.Wait()
@@ -188,7 +194,9 @@ func (e *Executor) Run(ctx context.Context, r Request, emit Emit) (result api.Re
 			result = failure(api.CodeInternal, "the executor failed; its log tells more")
 		}
 	}()
-	e.active.Add(1)
+	if !e.begin() {
+		return failure(api.CodeInternal, "the executor is closed")
+	}
 	defer e.active.Done()
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -198,6 +206,16 @@ func (e *Executor) Run(ctx context.Context, r Request, emit Emit) (result api.Re
 		recorder: &recorder{emit: emit, now: e.config.Now, limit: r.MaxOutput},
 	}
 	return a.run(ctx)
+}
+
+// begin counts a Run, unless the executor is closed.
+func (e *Executor) begin() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		e.active.Add(1)
+	}
+	return !e.closed
 }
 
 func failure(code, message string) api.Result {

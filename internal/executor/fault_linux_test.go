@@ -124,6 +124,7 @@ func TestCloseCancels(t *testing.T) {
 	require.Equal(t, api.StateCancelled, o.result.State)
 	e.Close()
 	require.NoDirExists(t, e.dir)
+	require.Equal(t, api.CodeInternal, runScript(t, e, "1", Request{}).code(), "nothing starts any more")
 }
 
 func TestEngineDies(t *testing.T) {

@@ -74,7 +74,9 @@ func (p *warmPool) startLocked() {
 				w.close()
 			}
 		}
-		p.started(w, err)
+		if !p.started(w, err) {
+			w.close()
+		}
 	})
 }
 
@@ -85,8 +87,9 @@ func (p *warmPool) awaited() bool {
 	return len(p.waiters) > 0
 }
 
-// started hands a new worker, or the failure to make one, to who waits.
-func (p *warmPool) started(w *worker, err error) {
+// started hands a new worker, or the failure to make one, to who waits. It
+// tells whether there is still a use for the worker.
+func (p *warmPool) started(w *worker, err error) (used bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.starting--
@@ -101,12 +104,13 @@ func (p *warmPool) started(w *worker, err error) {
 		p.waiters = p.waiters[1:]
 	case err != nil:
 	case p.closed:
-		go w.close()
+		return false
 	default:
 		p.idle = append(p.idle, w)
 		p.executor.active.Go(func() { p.watch(w) })
 	}
 	p.fillLocked()
+	return true
 }
 
 const (
@@ -191,7 +195,7 @@ func (p *warmPool) takeIdle() *worker {
 			p.fillLocked()
 			return w
 		}
-		go w.close()
+		p.executor.active.Go(w.close)
 	}
 	return nil
 }
