@@ -47,7 +47,7 @@ type Transport struct {
 	pipelines map[psrp.GUID]*pipeline
 }
 
-var _ psrp.Transport = (*Transport)(nil)
+var _ psrp.ConfidentialTransport = (*Transport)(nil)
 
 // New makes a transport. Nothing is sent yet.
 func New(c Config) (*Transport, error) {
@@ -173,6 +173,12 @@ func (t *Transport) ClosePool(ctx context.Context) error {
 	t.stop()
 	t.inbox.end(io.EOF)
 	return nil
+}
+
+// Confidential implements psrp.ConfidentialTransport: bodies are sealed with a
+// key that only the server can know, or TLS has verified who it is.
+func (t *Transport) Confidential() bool {
+	return t.config.TLS == nil || !t.config.TLS.InsecureSkipVerify
 }
 
 // Receive implements psrp.Transport.
