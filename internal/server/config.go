@@ -13,7 +13,7 @@ import (
 )
 
 // DefaultListen is where a server listens unless told otherwise.
-const DefaultListen = "127.0.0.1:8080"
+const DefaultListen = "127.0.0.1:7070"
 
 // Config is what a Server needs.
 type Config struct {
