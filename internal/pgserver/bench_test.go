@@ -34,8 +34,10 @@ func BenchmarkStart(b *testing.B) {
 		for b.Loop() {
 			b.StopTimer()
 			s := start(b, c)
-			s.stopCtx = b.Context()
-			close(s.stopping) // let nobody revive it
+			s.stopOnce.Do(func() { // let nobody revive it
+				s.stopCtx = b.Context()
+				close(s.stopping)
+			})
 			_ = syscall.Kill(s.PID(), syscall.SIGKILL)
 			<-s.done
 			b.StartTimer()

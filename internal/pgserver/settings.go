@@ -41,6 +41,7 @@ func (c Config) settings(l layout) map[string]string {
 		maps.Copy(s, map[string]string{
 			"fsync": "off", "full_page_writes": "off", // a commit still survives the death of every process
 			"max_connections": "300", "shared_buffers": "64MB", "checkpoint_timeout": "1h", "autovacuum_naptime": "60s",
+			"dynamic_shared_memory_type": "mmap", // in the data folder: nothing outlives its removal, whoever was killed
 		})
 	}
 	maps.Copy(s, c.Settings)

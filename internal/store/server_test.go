@@ -18,20 +18,16 @@ import (
 
 	"github.com/epo-dev/epo/internal/pgserver"
 	"github.com/epo-dev/epo/internal/store"
+	"github.com/epo-dev/epo/internal/testkit"
 )
 
 // ownServer starts a server for a test that does to it what others would mind.
 func ownServer(t *testing.T) *pgserver.Server {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "epo-store-")
+	config := pgserver.Config{DataDir: filepath.Join(testkit.Folder(t), "postgres"), Account: "nobody", Disposable: true}
+	s, err := pgserver.Start(t.Context(), config)
 	require.NoError(t, err)
-	require.NoError(t, os.Chmod(dir, 0o755))
-	s, err := pgserver.Start(t.Context(), pgserver.Config{DataDir: filepath.Join(dir, "postgres"), Account: "nobody", Disposable: true})
-	require.NoError(t, err)
-	t.Cleanup(func() {
-		require.NoError(t, s.Stop(context.Background()))
-		require.NoError(t, os.RemoveAll(dir))
-	})
+	t.Cleanup(func() { require.NoError(t, s.Stop(context.Background())) })
 	return s
 }
 

@@ -14,6 +14,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/stretchr/testify/require"
 
 	"github.com/epo-dev/epo/internal/pgserver"
 	"github.com/epo-dev/epo/internal/store"
@@ -70,7 +71,7 @@ func (s *server) start() error {
 	if err := sweep(name); err != nil {
 		return err
 	}
-	if s.dir, err = os.MkdirTemp("", prefix+name+"-"); err != nil {
+	if s.dir, err = os.MkdirTemp(base(), prefix+name+"-"); err != nil {
 		return err
 	}
 	if err := os.Chmod(s.dir, 0o755); err != nil { // as root the server's account has to get through
@@ -189,13 +190,34 @@ func packageName(root string) (string, error) {
 	return strings.ReplaceAll(filepath.ToSlash(rel), "/", "-"), err
 }
 
+// Folder returns an empty folder for the server of a test that needs one of its own: every account can reach it, unlike
+// t.TempDir. It is removed after the test.
+func Folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(base(), prefix+"own-")
+	require.NoError(t, err)
+	require.NoError(t, os.Chmod(dir, 0o755))
+	t.Cleanup(func() { require.NoError(t, os.RemoveAll(dir)) })
+	return dir
+}
+
+// base is where servers of tests live: in memory if there is plenty of it, since their disks would be busy for nothing.
+// TMPDIR overrules that.
+func base() string {
+	const memory, plenty = "/dev/shm", 4 << 30
+	if os.Getenv("TMPDIR") == "" && freeBytes(memory) >= plenty {
+		return memory
+	}
+	return os.TempDir()
+}
+
 // keptFor is how long the folder of another package's failed run stays.
 const keptFor = 24 * time.Hour
 
 // sweep removes folders of earlier runs that were killed or kept their databases. One whose server still runs belongs to
 // another process of this moment.
 func sweep(name string) error {
-	folders, err := filepath.Glob(filepath.Join(os.TempDir(), prefix+"*"))
+	folders, err := filepath.Glob(filepath.Join(base(), prefix+"*"))
 	if err != nil {
 		return err
 	}
