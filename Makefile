@@ -24,6 +24,7 @@ build: setup ## bin/epo and bin/epo-agent
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/epo ./cmd/epo-agent
 
 test: setup build vet ## the whole test suite
+	@tools/setup sshd
 	@$(GO) test -timeout 25m $(TEST_FLAGS) $(PACKAGES)
 
 check: setup vet ## format, vet and lint only
