@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { decodeScript, encodeScript, fromBase64, toBase64 } from "./bytes";
-import { command } from "./cli";
+import { command, parameterWords } from "./cli";
 import { changes } from "./difference";
 import { contains } from "./paging";
 import { may } from "./roles";
@@ -27,6 +27,10 @@ describe("scripts as bytes", () => {
 describe("command", () => {
   it("quotes what a shell would read otherwise", () => {
     expect(command("epo", "run", "start", "--script", "it's $(rm)", false, undefined, "--target", "web-1")).toBe(`epo run start --script 'it'\\''s $(rm)' --target web-1`);
+  });
+
+  it("gives parameters as the command line reads them", () => {
+    expect(parameterWords({ Name: "Ada", Days: 7, Text: "7", List: [1, "a"] })).toEqual(["--param", "Name=Ada", "--param", "Days=7", "--param", 'Text="7"', "--param", 'List=[1,"a"]']);
   });
 });
 

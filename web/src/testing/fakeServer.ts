@@ -130,7 +130,7 @@ function matches(row: Row, name: string, filter: string): boolean {
   const value = row[name];
   const dot = filter.indexOf(".");
   const wanted = filter.slice(dot + 1);
-  const compare = typeof value === "number" ? value - Number(wanted) : String(value as string) < wanted ? -1 : String(value as string) > wanted ? 1 : 0;
+  const compare = typeof value === "number" ? value - Number(wanted) : String(value) < wanted ? -1 : String(value) > wanted ? 1 : 0;
   switch (filter.slice(0, dot)) {
     case "eq":
       return compare === 0;
@@ -139,9 +139,9 @@ function matches(row: Row, name: string, filter: string): boolean {
     case "lte":
       return compare <= 0;
     case "in":
-      return wanted.slice(1, -1).split(",").includes(String(value as string));
+      return wanted.slice(1, -1).split(",").includes(String(value));
     case "ilike":
-      return String(value as string).toLowerCase().includes(wanted.replaceAll("%", "").toLowerCase());
+      return String(value).toLowerCase().includes(wanted.replaceAll("%", "").toLowerCase());
     default:
       throw new Error(`the fake server does not know the filter ${filter}`);
   }

@@ -29,7 +29,7 @@ describe("RunFormPage", () => {
     await userEvent.click(await screen.findByRole("checkbox", { name: /web-2/ }));
     await userEvent.clear(await parameters());
     await userEvent.paste('{"Name":"Ada"}');
-    expect(screen.getByText(`epo run start --script hello --target web-2 --parameters '{"Name":"Ada"}'`)).toBeDefined();
+    expect(screen.getByText(`epo run start --script hello --target web-2 --param Name=Ada`)).toBeDefined();
     await userEvent.click(screen.getByRole("button", { name: "Run" }));
     await expect.poll(() => onQueued.mock.calls.length).toBe(1);
     expect(queue).toHaveBeenCalledWith(expect.objectContaining({ script_id: "s1", target_ids: ["e2"], parameters: { Name: "Ada" } }));

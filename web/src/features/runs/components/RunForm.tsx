@@ -2,7 +2,7 @@ import { Alert, Button, Group, NumberInput, Stack } from "@mantine/core";
 import { useState, type FormEvent } from "react";
 import { CommandLine } from "@/components/ui/CommandLine";
 import { ErrorText } from "@/components/ui/States";
-import { command } from "@/lib/cli";
+import { command, parameterWords } from "@/lib/cli";
 import type { Run, Script } from "@/lib/schema";
 import type { Choice } from "../api/getRunForm";
 import { parseParameters } from "../api/parameters";
@@ -45,7 +45,7 @@ export function RunForm({ script, choices, draft, onQueued }: Props) {
   };
   const names = choices.filter((c) => targetIds.includes(c.id)).map((c) => c.name);
   const target = names.length === 0 ? ["--target", "TARGET"] : names.flatMap((name) => ["--target", name]);
-  const given = parameters && Object.keys(parameters).length > 0 ? ["--parameters", JSON.stringify(parameters)] : [];
+  const given = parameterWords(parameters ?? {});
 
   return (
     <form onSubmit={submit} aria-label={`Run ${script.name}`}>

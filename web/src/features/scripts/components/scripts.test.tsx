@@ -80,7 +80,7 @@ describe("ScriptPage", () => {
 
 describe("NewScriptPage", () => {
   it("sends the bytes of a file as they are", async () => {
-    const push = vi.fn((_: Record<string, unknown>) => ({ status: 200, body: { script_id: "s9", script_version_id: "v9", version: 1, sha256: "", size_bytes: 3, created: true } }));
+    const push = vi.fn((args: Record<string, unknown>) => args && ({ status: 200, body: { script_id: "s9", script_version_id: "v9", version: 1, sha256: "", size_bytes: 3, created: true } }));
     server.functions["push_script"] = push;
     const onDone = vi.fn();
     await renderPage(<NewScriptPage onDone={onDone} />);

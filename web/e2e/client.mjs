@@ -1,0 +1,42 @@
+// Calls to the server that prepare what a suite looks at.
+import { base, password, user } from "./browser.mjs";
+
+let token;
+
+async function signedIn() {
+  token ??= (async () => {
+    const response = await fetch(`${base}/auth/sign-in`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ user, password, client: "cli" }) });
+    if (!response.ok) throw new Error(`sign-in: ${response.status} ${await response.text()}`);
+    return (await response.json()).access_token;
+  })();
+  return token;
+}
+
+async function send(path, init = {}) {
+  const response = await fetch(`${base}/api/${path}`, { ...init, headers: { Authorization: `Bearer ${await signedIn()}`, "Content-Type": "application/json" } });
+  const body = await response.json();
+  if (!response.ok) throw new Error(`${path}: ${response.status} ${JSON.stringify(body)}`);
+  return body;
+}
+
+export const get = (path) => send(path);
+export const call = (name, args) => send(`rpc/${name}`, { method: "POST", body: JSON.stringify(args) });
+
+export const push = (name, source, more = {}) => call("push_script", { name, content: Buffer.from(source).toString("base64"), ...more });
+
+export async function start(script, parameters = {}) {
+  const [target] = await get("targets?select=id&disabled=is.false&order=created_at&limit=1");
+  return (await call("queue_run", { script_id: script.script_id, target_ids: [target.id], parameters })).run_id;
+}
+
+/** ended waits until a run has ended and returns its state. */
+export async function ended(run) {
+  for (;;) {
+    const [row] = await get(`job_runs?select=state&id=eq.${run}`);
+    if (row.state !== "queued" && row.state !== "running") return row.state;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
+
+/** unique makes a name that no earlier run of the suites took. */
+export const unique = (name) => `${name}-${Date.now().toString(36)}`;
