@@ -39,7 +39,7 @@ func quote(name string) string {
 }
 
 // BuildStatement writes the SQL of a plan. Its text depends on the shape of the request only, so that it can be prepared:
-// every value is a parameter, every name comes from the catalogue or is a quoted alias.
+// every value but the limit is a parameter, every name comes from the catalogue or is a quoted alias.
 func BuildStatement(p *Plan) Statement {
 	b := &builder{}
 	if p.Source.HasRows() {
@@ -58,7 +58,18 @@ func (b *builder) rows(p *Plan) {
 	b.source(p.Source)
 	b.where(p)
 	b.order(p)
-	b.write(" limit ", b.param(strconv.FormatInt(p.Limit, 10)), "::bigint offset ", b.param(strconv.FormatInt(p.Offset, 10)), "::bigint) as t")
+	b.window(p)
+	b.write(") as t")
+}
+
+// window writes the limit as a number, not as a parameter: for LIMIT $1 PostgreSQL assumes a tenth of the table, finds every
+// plan for the actual value cheaper, and plans each call anew. It is an integer up to the facade's maximum, so the shapes
+// stay few; offsets are many and stay parameters.
+func (b *builder) window(p *Plan) {
+	b.write(" limit ", strconv.FormatInt(p.Limit, 10))
+	if p.Offset > 0 {
+		b.write(" offset ", b.param(strconv.FormatInt(p.Offset, 10)), "::bigint")
+	}
 }
 
 // bodySQL is the expression that makes the JSON.
