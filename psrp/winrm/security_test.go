@@ -196,3 +196,44 @@ func TestPasswordHasNoText(t *testing.T) {
 	require.NotContains(t, text, fmt.Sprintf("%x", "hunter2"))
 	require.Contains(t, text, "[redacted]")
 }
+
+// TestRefusedLater: credentials that are refused in the middle of a session are
+// not tried again, which might lock the account.
+func TestRefusedLater(t *testing.T) {
+	t.Parallel()
+	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, _ wsmantest.Operation) bool {
+		w.Header().Set("WWW-Authenticate", "Basic realm=x")
+		w.WriteHeader(http.StatusUnauthorized)
+		return true
+	}))
+	pool := b.open(t, psrp.Config{})
+	run, err := pool.Start(ctx(t), psrp.Script("x"))
+	require.NoError(t, err)
+	_, err = run.Next(ctx(t))
+	var refused *winrm.AuthError
+	require.ErrorAs(t, err, &refused)
+	require.Equal(t, []string{"Basic"}, refused.Offers)
+	receives := 0
+	for _, op := range b.Operations() {
+		if op.Name == "Receive" && op.Command != "" {
+			receives++
+		}
+	}
+	require.Equal(t, 1, receives)
+}
+
+// TestUnrelatedAnswer: an answer to another request is not taken for this one.
+func TestUnrelatedAnswer(t *testing.T) {
+	t.Parallel()
+	b := serve(t, basic, scripted(t, echo), func(c *wsmantest.Config) {
+		c.Tamper = func(op wsmantest.Operation, contentType string, body []byte) (string, []byte) {
+			if op.Name == "Command" {
+				body = bytes.Replace(body, []byte("<a:RelatesTo>uuid:"), []byte("<a:RelatesTo>uuid:0"), 1)
+			}
+			return contentType, body
+		}
+	})
+	pool := b.open(t, psrp.Config{})
+	_, err := pool.Start(ctx(t), psrp.Script("x"))
+	require.ErrorContains(t, err, "another request")
+}
