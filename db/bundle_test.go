@@ -170,10 +170,15 @@ func (b bundle) reap(t *testing.T) map[string]any {
 	return out
 }
 
-// expireLeases makes every live lease end now; nobody has to wait.
+// Nobody has to wait for a time to come: it is made to have come.
+const (
+	expireLeases  = "update epo.attempts set lease_expires_at = now() - interval '1 second' where finished_at is null"
+	expireTargets = "update epo.job_run_targets set expires_at = now() - interval '1 second' where state = 'pending'"
+)
+
 func (b bundle) expireLeases(t *testing.T) {
 	t.Helper()
-	b.db.Exec(t, "update epo.attempts set lease_expires_at = now() - interval '1 second' where finished_at is null")
+	b.db.Exec(t, expireLeases)
 }
 
 func (b bundle) runState(t *testing.T, runID string) string {

@@ -281,7 +281,7 @@ func TestReaper(t *testing.T) {
 		t.Parallel()
 		b := setup(t)
 		run := b.QueueRun(t, b.scriptID)
-		b.db.Exec(t, "update epo.job_run_targets set expires_at = now() - interval '1 second'")
+		b.db.Exec(t, expireTargets)
 		require.EqualValues(t, 1, b.reap(t)["expired"])
 		require.Equal(t, "expired", b.runState(t, run))
 		require.Empty(t, b.claim(t, 1))

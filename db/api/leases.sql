@@ -19,12 +19,14 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
+declare
+  v_agent uuid := epo.current_agent_id();
 begin
   perform
   from epo.attempts as a
   where a.tenant_id = (select epo.current_tenant_id())
     and a.id = any(lock_attempts.attempt_ids)
-    and a.agent_id = epo.current_agent_id()
+    and a.agent_id = v_agent
   order by a.id
   for no key update;
 end
@@ -65,7 +67,9 @@ declare
   v_lease integer := epo.lease_seconds();
 begin
   perform epo.lock_attempts(v_ids);
-  perform epo.cancel_claimed(v_ids);
+  if epo.some_are_cancelled(v_ids) then
+    perform epo.cancel_claimed(v_ids);
+  end if;
   with started as (
     update epo.attempts as a
     set state = 'running', started_at = now(), lease_expires_at = now() + make_interval(secs => v_lease),
@@ -114,6 +118,24 @@ $$;
 comment on function api.start_attempts(jsonb) is
   'Says that scripts are about to start: [{attempt_id, fencing_token, isolation, engine_version}]. Only an item answered with ok may start; code cancelled or lease_lost otherwise.';
 
+create function epo.some_are_cancelled(attempt_ids uuid[]) returns boolean
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
+as $$
+begin
+  return exists (
+    select
+    from epo.attempts as a
+    join epo.job_runs as r on r.tenant_id = a.tenant_id and r.id = a.run_id
+    where a.tenant_id = (select epo.current_tenant_id())
+      and a.id = any(some_are_cancelled.attempt_ids)
+      and r.cancel_requested_at is not null);
+end
+$$;
+comment on function epo.some_are_cancelled(uuid[]) is 'Whether the run of one of the attempts was cancelled.';
+
 create function epo.cancel_claimed(attempt_ids uuid[]) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -122,6 +144,7 @@ set enable_seqscan = off
 as $$
 declare
   v_tenant uuid := epo.current_tenant_id();
+  v_agent uuid := epo.current_agent_id();
   v_runs uuid[];
 begin
   with ended as (
@@ -131,7 +154,7 @@ begin
     from epo.job_runs as r
     where a.tenant_id = v_tenant
       and a.id = any(cancel_claimed.attempt_ids)
-      and a.agent_id = epo.current_agent_id()
+      and a.agent_id = v_agent
       and a.state = 'claimed'
       and r.tenant_id = v_tenant
       and r.id = a.run_id
@@ -163,7 +186,12 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
+declare
+  v_tenant uuid := epo.current_tenant_id();
+  v_agent uuid := epo.current_agent_id();
 begin
   return (
     select coalesce(
@@ -182,9 +210,9 @@ begin
       jsonb_to_recordset(answer_start.items) as (attempt_id uuid, fencing_token bigint)
     ) with ordinality as g (attempt_id, fencing_token, position)
     left join epo.attempts as a
-      on a.tenant_id = epo.current_tenant_id()
+      on a.tenant_id = v_tenant
       and a.id = g.attempt_id
-      and a.agent_id = epo.current_agent_id()
+      and a.agent_id = v_agent
       and a.fencing_token = g.fencing_token);
 end
 $$;
@@ -226,6 +254,9 @@ set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
 as $$
+declare
+  v_tenant uuid := epo.current_tenant_id();
+  v_agent uuid := epo.current_agent_id();
 begin
   update epo.agent_status as s
   set last_seen_at = now(),
@@ -237,8 +268,8 @@ begin
     engine_version = coalesce(left(record_heartbeat.agent ->> 'engine_version', 64), s.engine_version),
     warm = coalesce((record_heartbeat.agent ->> 'warm')::integer, s.warm),
     capacity = coalesce((record_heartbeat.agent ->> 'capacity')::integer, s.capacity)
-  where s.tenant_id = epo.current_tenant_id()
-    and s.agent_id = epo.current_agent_id();
+  where s.tenant_id = v_tenant
+    and s.agent_id = v_agent;
   if not found then
     perform epo.raise('principal_disabled', 401, 'the agent may not act any more');
   end if;
@@ -251,7 +282,12 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
+declare
+  v_tenant uuid := epo.current_tenant_id();
+  v_agent uuid := epo.current_agent_id();
 begin
   return (
     select coalesce(
@@ -267,12 +303,12 @@ begin
       jsonb_to_recordset(answer_renewal.leases) as (attempt_id uuid, fencing_token bigint)
     ) with ordinality as g (attempt_id, fencing_token, position)
     left join epo.attempts as a
-      on a.tenant_id = epo.current_tenant_id()
+      on a.tenant_id = v_tenant
       and a.id = g.attempt_id
-      and a.agent_id = epo.current_agent_id()
+      and a.agent_id = v_agent
       and a.fencing_token = g.fencing_token
       and a.state in ('claimed', 'running')
-    left join epo.job_runs as r on r.tenant_id = a.tenant_id and r.id = a.run_id);
+    left join epo.job_runs as r on r.tenant_id = v_tenant and r.id = a.run_id);
 end
 $$;
 comment on function epo.answer_renewal(jsonb) is 'What became of each lease of a renewal.';

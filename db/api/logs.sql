@@ -19,10 +19,12 @@ returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
   v_tenant uuid := epo.current_tenant_id();
+  v_agent uuid := epo.current_agent_id();
   v_attempt record;
   v_last bigint := append_log.first_seq + append_log.record_count - 1;
 begin
@@ -40,7 +42,7 @@ begin
   from epo.attempts as a
   where a.tenant_id = v_tenant
     and a.id = append_log.attempt_id
-    and a.agent_id = epo.current_agent_id()
+    and a.agent_id = v_agent
     and a.fencing_token = append_log.fencing_token
   for no key update;
   if not found then

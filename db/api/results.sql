@@ -46,7 +46,7 @@ begin
     set state = case when d.again then 'pending' else d.state end,
       exit_code = case when not d.again then d.exit_code end,
       error = case when not d.again then d.error end,
-      queued_at = case when d.again then now() else t.queued_at end,
+      ready_at = case when d.again then now() end,
       expires_at = case when d.again then d.expires_at else t.expires_at end,
       finished_at = case when not d.again then now() end
     from decided as d
@@ -73,7 +73,12 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 set plan_cache_mode = force_generic_plan
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
 as $$
+declare
+  v_tenant uuid := epo.current_tenant_id();
+  v_agent uuid := epo.current_agent_id();
 begin
   return (
     select coalesce(
@@ -90,9 +95,9 @@ begin
         attempt_id uuid, fencing_token bigint, last_seq bigint, state text, exit_code bigint, error jsonb)
     ) with ordinality as g (attempt_id, fencing_token, last_seq, state, exit_code, error, position)
     left join epo.attempts as a
-      on a.tenant_id = epo.current_tenant_id()
+      on a.tenant_id = v_tenant
       and a.id = g.attempt_id
-      and a.agent_id = epo.current_agent_id()
+      and a.agent_id = v_agent
       and a.fencing_token = g.fencing_token
     cross join lateral (
       select case

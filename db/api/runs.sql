@@ -16,12 +16,15 @@ join epo.jobs as j on j.tenant_id = r.tenant_id and j.id = r.job_id
 join epo.script_versions as v on v.tenant_id = r.tenant_id and v.id = r.script_version_id
 join epo.scripts as s on s.tenant_id = v.tenant_id and s.id = v.script_id
 left join auth.users as u on u.tenant_id = r.tenant_id and u.id = r.requested_by
+-- Runs that have ended, most of a page, are not counted.
 cross join lateral (
-  select count(*)::integer as active
-  from epo.job_run_targets as t
-  where t.tenant_id = r.tenant_id
-    and t.run_id = r.id
-    and t.state in ('claimed', 'running')
+  select case when r.finished_at is null then (
+    select count(*)::integer
+    from epo.job_run_targets as t
+    where t.tenant_id = r.tenant_id
+      and t.run_id = r.id
+      and t.state in ('claimed', 'running'))
+  else 0 end as active
 ) as a;
 comment on view api.job_runs is 'Firings of jobs and how far each is.';
 comment on column api.job_runs.job_name is 'Name of the job; null for a run without one.';
@@ -276,7 +279,7 @@ begin
 
   -- What nobody has claimed ends here; agents hear of the rest with their next renewal.
   update epo.job_run_targets as t
-  set state = 'cancelled', finished_at = now()
+  set state = 'cancelled', ready_at = null, finished_at = now()
   where t.tenant_id = v_tenant
     and t.run_id = cancel_run.run_id
     and t.state = 'pending';

@@ -53,7 +53,7 @@ begin atomic
     ('epo.job_runs', 'ignore',
       '{tenant_id,request_digest,created_at,started_at,finished_at,cancel_requested_at,targets_timed_out,targets_expired}'),
     ('epo.job_run_targets', 'track', '{id,run_id,target_id,state,attempt_id,exit_code,error}'),
-    ('epo.job_run_targets', 'ignore', '{tenant_id,lane_id,attempts,starts,queued_at,expires_at,finished_at}'),
+    ('epo.job_run_targets', 'ignore', '{tenant_id,lane_id,attempts,starts,ready_at,expires_at,finished_at}'),
     ('epo.attempts', 'track',
       '{id,run_id,run_target_id,number,agent_id,state,isolation,engine_version,exit_code,error}'),
     ('epo.attempts', 'ignore',
@@ -91,14 +91,19 @@ comment on function epo.audit_row(text, regclass, boolean) is 'SQL that gives th
 create function epo.audit_key(alias text, marked regclass) returns text
 language sql stable
 return (
-  select 'jsonb_build_object(' || string_agg(format('%L, %s.%I', a.attname, alias, a.attname), ', ' order by k.position) || ')'
+  select 'jsonb_build_object(' || string_agg(
+    format('%L, ', a.attname) || case
+      when alias = 'both' then format('coalesce(n.%1$I, o.%1$I)', a.attname)
+      else format('%s.%I', alias, a.attname)
+    end,
+    ', ' order by k.position) || ')'
   from pg_catalog.pg_constraint as c
   cross join lateral unnest(c.conkey) with ordinality as k (attnum, position)
   join pg_catalog.pg_attribute as a on a.attrelid = c.conrelid and a.attnum = k.attnum
   where c.conrelid = marked
     and c.contype = 'p'
     and (a.attname <> 'tenant_id' or cardinality(c.conkey) = 1));
-comment on function epo.audit_key(text, regclass) is 'SQL that gives the primary key of a row without its tenant.';
+comment on function epo.audit_key(text, regclass) is 'SQL that gives the primary key of a row, or of both rows of an update, without its tenant.';
 
 create function epo.audit_join(marked regclass) returns text
 language sql stable
@@ -110,6 +115,18 @@ return (
     and c.contype = 'p');
 comment on function epo.audit_join(regclass) is 'SQL that pairs old and new rows by their primary key.';
 
+create function epo.audit_changed(marked regclass) returns text
+language sql stable
+return (
+  select format('(%s) is distinct from (%s)',
+    string_agg(format('o.%I', c.name), ', ' order by a.attnum), string_agg(format('n.%I', c.name), ', ' order by a.attnum))
+  from epo.audit_marks() as m
+  cross join lateral unnest(m.columns) as c (name)
+  join pg_catalog.pg_attribute as a on a.attrelid = marked and a.attname = c.name
+  where m.table_name::regclass = marked
+    and m.mark in ('track', 'secret'));
+comment on function epo.audit_changed(regclass) is 'SQL that tells whether an update changed a recorded column.';
+
 create function epo.audit_query(marked regclass, event text) returns text
 language sql stable
 return case event
@@ -119,10 +136,12 @@ return case event
   when 'delete' then format(
     'select o.tenant_id, v_actor, v_request, %L, %L, %s, %s, null from old_rows as o',
     event, marked::text, epo.audit_key('o', marked), epo.audit_row('o', marked, false))
+  -- A row whose key itself was changed has no partner, and is recorded all the same.
   else format(
-    'select n.tenant_id, v_actor, v_request, %L, %L, %s, %s, %s from old_rows as o join new_rows as n on %s where %s <> %L',
-    event, marked::text, epo.audit_key('n', marked), epo.audit_row('o', marked, true), epo.audit_row('n', marked, true),
-    epo.audit_join(marked), epo.audit_row('n', marked, true), '{}')
+    'select coalesce(n.tenant_id, o.tenant_id), v_actor, v_request, %L, %L, %s, %s, %s'
+    ' from old_rows as o full join new_rows as n on %s where %s',
+    event, marked::text, epo.audit_key('both', marked), epo.audit_row('o', marked, true), epo.audit_row('n', marked, true),
+    epo.audit_join(marked), epo.audit_changed(marked))
 end;
 comment on function epo.audit_query(regclass, text) is 'SQL that gives the audit rows of one statement.';
 
@@ -156,15 +175,20 @@ begin
     format(
       $b$
 declare
-  v_actor text := epo.current_actor();
-  v_request text := nullif(current_setting('request.id', true), '');
+  v_actor text;
+  v_request text;
 begin
+  if not exists (select from %s) then
+    return null;
+  end if;
+  v_actor := epo.current_actor();
+  v_request := nullif(current_setting('request.id', true), '');
   insert into audit.audit_log (tenant_id, actor, request_id, action, table_name, row_key, before, after)
   %s;
   return null;
 end
 $b$,
-      epo.audit_query(marked, event)));
+      case event when 'insert' then 'new_rows' else 'old_rows' end, epo.audit_query(marked, event)));
   execute format('comment on function epo.%I() is %L', v_function,
     format('Records each %s of %s; written by epo.audit_table from epo.audit_marks.', event, marked));
   execute format('create or replace trigger %I after %s on %s referencing %s for each statement execute function epo.%I()',
@@ -219,7 +243,8 @@ $$;
 -- The rules of the catalogue compare the triggers with the marks.
 grant execute on function
   epo.audit_marks(), epo.audit_value(text, text, text), epo.audit_row(text, regclass, boolean),
-  epo.audit_key(text, regclass), epo.audit_join(regclass), epo.audit_query(regclass, text)
+  epo.audit_key(text, regclass), epo.audit_join(regclass),
+  epo.audit_changed(regclass), epo.audit_query(regclass, text)
   to epo_migrator;
 
 reset role;

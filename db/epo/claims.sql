@@ -1,11 +1,17 @@
 set local role epo_owner;
 
+-- PL/pgSQL keeps the plan; a function in SQL that reads a table is planned at each call.
 create function epo.lease_seconds() returns integer
-language sql stable
-return (
-  select p.lease_seconds
-  from epo.tenant_policies as p
-  where p.tenant_id = epo.current_tenant_id());
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select p.lease_seconds
+    from epo.tenant_policies as p
+    where p.tenant_id = (select epo.current_tenant_id()));
+end
+$$;
 comment on function epo.lease_seconds() is 'How long a claim of the tenant holds.';
 
 create function epo.pick_run_targets(lane_id uuid, max_targets integer) returns uuid[]
@@ -23,8 +29,8 @@ begin
     from epo.job_run_targets as t
     where t.tenant_id = (select epo.current_tenant_id())
       and t.lane_id = pick_run_targets.lane_id
-      and t.state = 'pending'
-    order by t.queued_at
+      and t.ready_at is not null
+    order by t.ready_at
     limit pick_run_targets.max_targets
     for update skip locked);
 end
@@ -65,7 +71,7 @@ begin
 
   with target as (
     update epo.job_run_targets as t
-    set state = 'claimed', attempts = t.attempts + 1, attempt_id = epo.new_id()
+    set state = 'claimed', ready_at = null, attempts = t.attempts + 1, attempt_id = epo.new_id()
     from epo.job_runs as r
     where t.tenant_id = v_tenant
       and t.id = any(v_ids)
@@ -73,7 +79,7 @@ begin
       and r.tenant_id = v_tenant
       and r.id = t.run_id
       and r.cancel_requested_at is null
-    returning t.id, t.run_id, t.target_id, t.attempts, t.attempt_id, t.queued_at,
+    returning t.id, t.run_id, t.target_id, t.attempts, t.attempt_id,
       r.script_version_id, r.parameters, r.timeout_seconds
   ),
   attempt as (
@@ -97,7 +103,7 @@ begin
         'parameters', t.parameters,
         'target', jsonb_build_object('id', e.id, 'name', e.name, 'kind', e.kind, 'options', e.options),
         'timeout_seconds', t.timeout_seconds)
-      order by t.queued_at, t.id),
+      order by array_position(v_ids, t.id)),
     array_agg(t.run_id)
   into v_claimed, v_runs
   from target as t

@@ -13,7 +13,7 @@ begin
   v_ids := array(
     select a.id
     from epo.attempts as a
-    where a.state in ('claimed', 'running')
+    where a.finished_at is null
       and a.lease_expires_at < now()
     order by a.id
     limit end_lost_attempts.max_attempts
@@ -52,7 +52,7 @@ begin
     update epo.job_run_targets as t
     set state = d.state,
       error = case when d.state = 'unknown' then d.error end,
-      queued_at = case when d.state = 'pending' then now() else t.queued_at end,
+      ready_at = case when d.state = 'pending' then now() end,
       expires_at = case when d.state = 'pending' then d.expires_at else t.expires_at end,
       finished_at = case when d.state <> 'pending' then now() end
     from decided as d
@@ -116,7 +116,7 @@ begin
   v_waiting := array(
     select t.run_id
     from epo.job_run_targets as t
-    where t.state = 'pending'
+    where t.ready_at is not null
       and t.expires_at < now()
     union
     select r.id
@@ -138,7 +138,7 @@ begin
   with ended as (
     update epo.job_run_targets as t
     set state = case when r.cancel_requested_at is not null then 'cancelled' else 'expired' end,
-      finished_at = now()
+      ready_at = null, finished_at = now()
     from epo.job_runs as r
     where t.state = 'pending'
       and t.run_id = any(v_runs)

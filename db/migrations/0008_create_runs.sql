@@ -88,7 +88,7 @@ create table epo.job_run_targets (
   attempt_id uuid,
   exit_code bigint,
   error jsonb,
-  queued_at timestamptz not null default now(),
+  ready_at timestamptz default now(),
   expires_at timestamptz not null,
   finished_at timestamptz,
   constraint job_run_targets_pkey primary key (tenant_id, id),
@@ -98,15 +98,17 @@ create table epo.job_run_targets (
   constraint job_run_targets_state_check check (state in (
     'pending', 'claimed', 'running', 'succeeded', 'failed', 'cancelled', 'timed_out', 'unknown', 'skipped', 'expired')),
   constraint job_run_targets_attempts_check check (starts between 0 and attempts),
+  constraint job_run_targets_ready_at_check check ((state = 'pending') = (ready_at is not null)),
   constraint job_run_targets_finished_at_check
     check ((state in ('pending', 'claimed', 'running')) = (finished_at is null)),
   constraint job_run_targets_error_check check (jsonb_typeof(error) = 'object')
 ) with (fillfactor = 70, autovacuum_vacuum_scale_factor = 0.02);
 -- The queue: what an agent may claim, oldest first. A lane is the agent of a
 -- pinned target, else its pool, so that one agent's backlog hides nobody's work.
-create index job_run_targets_ready_idx on epo.job_run_targets (tenant_id, lane_id, queued_at) where state = 'pending';
-create index job_run_targets_waiting_idx on epo.job_run_targets (expires_at) where state = 'pending';
-create index job_run_targets_active_idx on epo.job_run_targets (tenant_id, run_id) where state in ('claimed', 'running');
+-- The indexes look at ready_at and not at the state, so that start and finish
+-- change no indexed column and stay within the page.
+create index job_run_targets_ready_idx on epo.job_run_targets (tenant_id, lane_id, ready_at) where ready_at is not null;
+create index job_run_targets_waiting_idx on epo.job_run_targets (expires_at) where ready_at is not null;
 comment on table epo.job_run_targets is 'Shares of a run on one target each: the unit that agents claim.';
 comment on column epo.job_run_targets.tenant_id is 'Tenant of the row.';
 comment on column epo.job_run_targets.id is 'Identifier of the run target.';
@@ -119,7 +121,7 @@ comment on column epo.job_run_targets.starts is 'Number of attempts that started
 comment on column epo.job_run_targets.attempt_id is 'Attempt that owns it, or owned it last.';
 comment on column epo.job_run_targets.exit_code is 'Exit code of the script.';
 comment on column epo.job_run_targets.error is 'What went wrong.';
-comment on column epo.job_run_targets.queued_at is 'Since when it waits.';
+comment on column epo.job_run_targets.ready_at is 'Since when it waits for an agent; null while it does not.';
 comment on column epo.job_run_targets.expires_at is 'Until when it may wait for an agent.';
 comment on column epo.job_run_targets.finished_at is 'When it ended.';
 select epo.guard_table('epo.job_run_targets', 'app_user, app_admin');
@@ -146,7 +148,7 @@ create table epo.attempts (
   constraint attempts_run_target_id_fkey
     foreign key (tenant_id, run_target_id) references epo.job_run_targets (tenant_id, id),
   constraint attempts_agent_id_fkey foreign key (tenant_id, agent_id) references epo.agents (tenant_id, id),
-  constraint attempts_number_key unique (tenant_id, run_target_id, number),
+  constraint attempts_number_key unique (tenant_id, run_id, run_target_id, number),
   constraint attempts_state_check check (state in (
     'claimed', 'running', 'succeeded', 'failed', 'cancelled', 'timed_out', 'unknown', 'abandoned')),
   constraint attempts_isolation_check check (isolation in ('account', 'none')),
@@ -156,9 +158,9 @@ create table epo.attempts (
   constraint attempts_next_seq_check check (next_seq > 0)
 ) with (fillfactor = 60, autovacuum_vacuum_scale_factor = 0.02);
 -- At most one live attempt owns a run target; the reaper reads the same index.
--- The lease itself is in no index, so that a renewal touches the heap only.
-create unique index attempts_live_key on epo.attempts (tenant_id, run_target_id) where state in ('claimed', 'running');
-create index attempts_run_id_idx on epo.attempts (tenant_id, run_id);
+-- Neither the lease nor the state is in an index, so that a renewal, an append
+-- and a start touch the heap only.
+create unique index attempts_live_key on epo.attempts (tenant_id, run_target_id) where finished_at is null;
 comment on table epo.attempts is 'Tries of a run target, each by one agent under a lease and a fencing token.';
 comment on column epo.attempts.tenant_id is 'Tenant of the row.';
 comment on column epo.attempts.id is 'Identifier of the attempt.';
