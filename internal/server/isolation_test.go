@@ -169,6 +169,36 @@ func TestEveryViewShowsOneTenant(t *testing.T) {
 	}
 }
 
+// TestEveryColumnCanBeAskedFor: each column of each view can be selected, filtered by and, where its type has an order,
+// sorted by.
+func TestEveryColumnCanBeAskedFor(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	tn := s.newTenant("acme")
+	m := s.newMachine(tn, "pool")
+	s.newRun(tn, m, "script")
+	columns := testkit.Value[[]string](t, s.db, `select array_agg(c.relname || ' ' || a.attname || ' ' || (t.typname = 'json')::text order by c.relname, a.attnum)
+		from pg_class as c join pg_attribute as a on a.attrelid = c.oid join pg_type as t on t.oid = a.atttypid
+		where c.relnamespace = 'api'::regnamespace and c.relkind = 'v' and a.attnum > 0`)
+	require.Greater(t, len(columns), 100)
+	for _, line := range columns {
+		part := strings.Fields(line)
+		view, column, unordered := part[0], part[1], part[2] == "true"
+		query := "/" + view + "?select=" + column + "&" + column + "=not.is.null&limit=3"
+		if !unordered {
+			query += "&order=" + column + ".desc.nullslast"
+		}
+		a := s.get(tn.auditor, query)
+		require.Equal(t, http.StatusOK, a.status, "%s: %s", query, a.body)
+		var rows []map[string]any
+		a.json(t, &rows)
+		for _, row := range rows {
+			require.Contains(t, row, column)
+			require.NotNil(t, row[column])
+		}
+	}
+}
+
 // TestViewsAnswerFilters runs each operator against a real view.
 func TestViewsAnswerFilters(t *testing.T) {
 	t.Parallel()

@@ -119,8 +119,9 @@ func TestUnknownUsersCostTheSame(t *testing.T) {
 		return best
 	}
 	known, unknown := fastest("operator"), fastest("nobody")
-	require.Greater(t, unknown, known/2, "known %v, unknown %v", known, unknown)
-	require.Less(t, unknown, known*2, "known %v, unknown %v", known, unknown)
+	// Without the hash for nobody one is twenty times as fast; what is left is the noise of a busy machine.
+	require.Greater(t, unknown, known/4, "known %v, unknown %v", known, unknown)
+	require.Greater(t, known, unknown/4, "known %v, unknown %v", known, unknown)
 }
 
 func TestMalformedSignIns(t *testing.T) {
