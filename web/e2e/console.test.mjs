@@ -40,7 +40,7 @@ describe("sign-in", () => {
       await Promise.all([page.reload(), other.goto("/runs")]);
       await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
       await other.getByRole("heading", { name: "Runs", level: 1 }).waitFor();
-      await other.getByRole("button", { name: "User menu" }).click();
+      await other.getByRole("button", { name: /^User menu/ }).click();
       await other.getByRole("menuitem", { name: "Sign out" }).click();
       await page.getByRole("heading", { name: "Sign in to EPO" }).waitFor();
     }));

@@ -13,7 +13,8 @@ export function UserMenu() {
   return (
     <Menu position="bottom-end" width={240}>
       <Menu.Target>
-        <Button variant="default" size="xs" aria-label="User menu">
+        <Button variant="default" size="xs">
+          <span className="epo-hidden">User menu: </span>
           <SafeText>{user.display_name || user.name}</SafeText>
         </Button>
       </Menu.Target>

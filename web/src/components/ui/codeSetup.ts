@@ -26,6 +26,7 @@ const look = EditorView.theme({
   ".cm-specialChar": { color: "light-dark(#c92a2a, #ff8787)" },
   ".cm-panels": { backgroundColor: "light-dark(#f1f3f5, #2e2e2e)", color: "inherit" },
   ".cm-deletedChunk": { backgroundColor: "light-dark(#ffe3e3, #451a1a)" },
+  "&.cm-merge-b .cm-deletedText, .cm-deletedChunk .cm-deletedText": { background: "none", textDecoration: "underline 2px light-dark(#c92a2a, #ff8787)" },
   ".cm-changedLine": { backgroundColor: "light-dark(#ebfbee, #12351b) !important" },
 });
 

@@ -33,7 +33,7 @@ export function VersionsTab({ script, view, onView }: Props) {
             Source
           </Button>
           {v.version > 1 && (
-            <Button size="compact-xs" variant="default" aria-label={`What version ${v.version} changed`} onClick={() => onView({ ...view, tab: "difference", from: v.version - 1, to: v.version })}>
+            <Button size="compact-xs" variant="default" aria-label={`Changes of version ${v.version}`} onClick={() => onView({ ...view, tab: "difference", from: v.version - 1, to: v.version })}>
               Changes
             </Button>
           )}

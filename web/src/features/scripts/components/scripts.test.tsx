@@ -68,7 +68,7 @@ describe("ScriptPage", () => {
   it("leads from a version to what it changed", async () => {
     const onView = vi.fn();
     await renderPage(<ScriptPage scriptId="s1" view={{ tab: "versions" }} onView={onView} runs={null} />);
-    await userEvent.click(await screen.findByRole("button", { name: "What version 2 changed" }));
+    await userEvent.click(await screen.findByRole("button", { name: "Changes of version 2" }));
     expect(onView).toHaveBeenCalledWith({ tab: "difference", from: 1, to: 2 });
   });
 
