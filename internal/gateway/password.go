@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"runtime/debug"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -56,8 +57,9 @@ func normalPassword(password string) (string, error) {
 }
 
 // HashPassword returns the Argon2id hash of password in PHC form, with [DefaultHashCost]. It takes 64 MiB for a tenth of a
-// second. The error is [ErrPassword].
+// second and gives them back to the operating system. The error is [ErrPassword].
 func HashPassword(password string) (string, error) {
+	defer debug.FreeOSMemory()
 	return hashPassword(password, DefaultHashCost())
 }
 
