@@ -186,7 +186,7 @@ func (r *recorder) put(rec api.Record) {
 	if r.full {
 		return
 	}
-	rec.Text = strings.ToValidUTF8(rec.Text, "\ufffd")
+	rec.Text = validText(rec.Text)
 	r.bytes += int64(len(rec.Text) + len(rec.Object))
 	if r.limit > 0 && r.bytes > r.limit {
 		r.full = true
@@ -198,7 +198,7 @@ func (r *recorder) put(rec api.Record) {
 // note records what the executor itself has to say, also beyond the limit.
 func (r *recorder) note(text string) {
 	r.flush()
-	r.number(api.Record{Stream: api.StreamSystem, Text: strings.ToValidUTF8(text, "\ufffd")})
+	r.number(api.Record{Stream: api.StreamSystem, Text: validText(text)})
 }
 
 func (r *recorder) number(rec api.Record) {

@@ -91,6 +91,15 @@ func TestRunFormatsLikeAConsole(t *testing.T) {
 	require.Equal(t, "\nName Size\n---- ----\none     1\n\nName : two\nSize : 22\n\na\nb", strings.TrimRight(strings.Join(trimEnd(squeeze(o.texts(api.StreamOutput))), "\n"), "\n"))
 }
 
+// TestRunSurvivesTheFormatter has an object that no formatter can take.
+func TestRunSurvivesTheFormatter(t *testing.T) {
+	t.Parallel()
+	o := runScript(t, sharedExecutor(t), "$l = [Collections.ArrayList]::new(); [void]$l.Add('x'); [void]$l.Add($l); 'a'; ,$l; 'b'", Request{})
+	require.Equal(t, []string{"a", "x System.Collections.ArrayList", "b"}, o.strings())
+	require.Empty(t, o.texts(api.StreamError))
+	require.Equal(t, "b", o.texts(api.StreamOutput)[len(o.texts(api.StreamOutput))-1])
+}
+
 // squeeze makes runs of empty lines one.
 func squeeze(lines []string) []string {
 	var out []string

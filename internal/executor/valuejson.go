@@ -243,9 +243,32 @@ func appendJSONEscape(dst []byte, s string) ([]byte, int) {
 	case c < utf8.RuneSelf:
 		return append(dst, '\\', 'u', '0', '0', lowerHex[c>>4], lowerHex[c&15]), 1
 	}
-	if len(s) >= 3 && s[0] == 0xed && s[1] >= 0xa0 && s[1] <= 0xbf && s[2] >= 0x80 && s[2] <= 0xbf {
+	if isSurrogate(s) {
 		u := 0xd000 | uint16(s[1]&0x3f)<<6 | uint16(s[2]&0x3f)
 		return append(dst, '\\', 'u', lowerHex[u>>12], lowerHex[u>>8&15], lowerHex[u>>4&15], lowerHex[u&15]), 3
 	}
 	return append(dst, "\ufffd"...), 1
+}
+
+// isSurrogate tells whether s begins with a lone surrogate in WTF-8.
+func isSurrogate(s string) bool {
+	return len(s) >= 3 && s[0] == 0xed && s[1] >= 0xa0 && s[1] <= 0xbf && s[2] >= 0x80 && s[2] <= 0xbf
+}
+
+// validText makes a text UTF-8: each lone surrogate and each other invalid byte
+// becomes U+FFFD.
+func validText(s string) string {
+	if utf8.ValidString(s) {
+		return s
+	}
+	var b strings.Builder
+	for len(s) > 0 {
+		r, n := utf8.DecodeRuneInString(s)
+		if r == utf8.RuneError && n == 1 && isSurrogate(s) {
+			n = 3
+		}
+		b.WriteRune(r)
+		s = s[n:]
+	}
+	return b.String()
 }

@@ -70,6 +70,12 @@ func TestObjectJSONIsBounded(t *testing.T) {
 	require.True(t, json.Valid(objectJSON(v)))
 }
 
+func TestValidText(t *testing.T) {
+	t.Parallel()
+	require.Equal(t, "aé\ufffd\ufffdb\ufffdc", validText("aé\xed\xb8\x80\xed\xa0\xbdb\xffc"))
+	require.Equal(t, "same", validText("same"))
+}
+
 func TestFileName(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
