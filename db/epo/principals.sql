@@ -120,7 +120,7 @@ set search_path = pg_catalog, pg_temp
 begin atomic
   select hook.pre_request();
 end;
-comment on function epo.pre_request() is 'Earlier name of hook.pre_request().';
+comment on function epo.pre_request() is 'hook.pre_request() under the name that logins with usage of this schema prepare.';
 grant execute on function epo.pre_request() to app_user, app_admin, app_agent;
 
 reset role;
