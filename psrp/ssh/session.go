@@ -96,7 +96,7 @@ func openSubsystem(ctx context.Context, clients chain, c Config) (xssh.Channel, 
 // start starts what runs beside.
 func (s *Session) start(requests <-chan *xssh.Request) {
 	s.conn = stdio.NewConn(stdio.ConnConfig{
-		In: input{s.channel}, Out: s.channel, Noise: s.noise, EndError: s.endError,
+		In: &input{channel: s.channel}, Out: s.channel, Noise: s.noise, EndError: s.endError,
 		Confidential: true, Logger: s.config.Logger,
 	})
 	close(s.ready)
@@ -116,12 +116,6 @@ func (s *Session) start(requests <-chan *xssh.Request) {
 		s.clients.close()
 	}()
 }
-
-// input is the standard input of the subsystem.
-type input struct{ xssh.Channel }
-
-// Close ends the input only.
-func (i input) Close() error { return i.CloseWrite() }
 
 // readRequests takes the requests of the channel, which tell how the subsystem
 // has ended, until the channel ends.
