@@ -45,6 +45,8 @@ func TestNoOrderOfEventsBreaksARun(t *testing.T) {
 			"cancel": h.cancel,
 			"expire": h.expire,
 			"reap":   func(*rapid.T) { b.reap(t) },
+			"work":   h.work,
+			"lose":   h.lose,
 			"":       h.check,
 		})
 		h.drain()
@@ -106,6 +108,19 @@ func (h *history) expire(r *rapid.T) {
 		return
 	}
 	h.exec(expireTargets)
+}
+
+// work claims and starts, lose ends every lease: together they are what an agent
+// that dies over and over does.
+func (h *history) work(*rapid.T) {
+	claimed := h.b.claim(h.t, 2)
+	h.held = append(h.held, claimed...)
+	h.b.start(h.t, claimed...)
+}
+
+func (h *history) lose(*rapid.T) {
+	h.exec(expireLeases)
+	h.b.reap(h.t)
 }
 
 // wrong counts what must never be, by name.

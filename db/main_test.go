@@ -7,13 +7,14 @@ import (
 	"github.com/epo-dev/epo/internal/testkit"
 )
 
-// Each check of a property here is some dozens of transactions; -rapid.checks
-// asks for more.
-const checks = "12"
-
+// A check of a property here is some dozens of transactions: fewer checks than
+// the library makes, of longer histories; the seed is in the output. The flags
+// ask for more.
 func TestMain(m *testing.M) {
-	if err := flag.Set("rapid.checks", checks); err != nil {
-		panic(err)
+	for name, value := range map[string]string{"rapid.checks": "40", "rapid.steps": "60", "rapid.nofailfile": "true"} {
+		if err := flag.Set(name, value); err != nil {
+			panic(err)
+		}
 	}
 	testkit.Main(m)
 }

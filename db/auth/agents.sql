@@ -73,7 +73,10 @@ begin
   join epo.agent_keys as k on k.tenant_id = a.tenant_id and k.agent_id = a.id
   where a.id = agent_key.agent_id
     and k.purpose = 'signing'
-    and k.revoked_at is null;
+    -- The keys of a revoked agent are revoked with it: its assertion is still checked, so that it learns why.
+    and (k.revoked_at is null or a.state <> 'active')
+  order by k.created_at desc
+  limit 1;
 end
 $$;
 comment on function auth.agent_key(uuid) is 'Key that checks the assertions of an agent; state is active or revoked.';

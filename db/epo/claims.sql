@@ -80,7 +80,7 @@ begin
       and r.id = t.run_id
       and r.cancel_requested_at is null
     returning t.id, t.run_id, t.target_id, t.attempts, t.attempt_id,
-      r.script_version_id, r.parameters, r.timeout_seconds
+      r.script_version_id, r.parameters, r.timeout_seconds, r.retryable
   ),
   attempt as (
     insert into epo.attempts (
@@ -102,7 +102,8 @@ begin
         'script', epo.describe_script(t.script_version_id),
         'parameters', t.parameters,
         'target', jsonb_build_object('id', e.id, 'name', e.name, 'kind', e.kind, 'options', e.options),
-        'timeout_seconds', t.timeout_seconds)
+        'timeout_seconds', t.timeout_seconds,
+        'retryable', t.retryable)
       order by array_position(v_ids, t.id)),
     array_agg(t.run_id)
   into v_claimed, v_runs
