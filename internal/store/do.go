@@ -22,10 +22,10 @@ type Request struct {
 	Headers   string        // JSON object with lower-case names; "" is {}
 	ReadOnly  bool          // a write in it is 25006, 405
 	Timeout   time.Duration // of each statement; default 30 s
-	SkipCheck bool          // leave epo.pre_request out; only for tests and benchmarks
+	SkipCheck bool          // leave epo.pre_request out: the caller was looked up a moment ago
 }
 
-// Reply is what the transaction left behind besides its rows.
+// Reply is what the transaction left behind besides its rows; of a read-only one that is nothing but its value.
 type Reply struct {
 	JSON    []byte              // Do: the one value of the one row; nil for null or no row
 	Wakes   []string            // topics that epo.wake collected; hand them on, the transaction is committed
@@ -109,14 +109,9 @@ func (r Request) send(ctx context.Context, conn *pgx.Conn, read func(pgx.Rows) e
 	var batch pgx.Batch
 	r.frame(&batch)
 	batch.Queue(sql, args...).Query(read)
-	batch.Queue(outcomeSQL).QueryRow(func(row pgx.Row) error {
-		var wakes, headers, status string
-		if err := row.Scan(&wakes, &headers, &status); err != nil {
-			return err
-		}
-		reply.Wakes = topics(wakes)
-		return reply.setResponse(headers, status)
-	})
+	if !r.ReadOnly { // a read wakes nobody
+		batch.Queue(outcomeSQL).QueryRow(reply.setOutcome)
+	}
 	if err := conn.SendBatch(ctx, &batch).Close(); err != nil {
 		return Reply{}, err
 	}
@@ -140,6 +135,16 @@ func (r Request) frame(batch *pgx.Batch) {
 	if !r.SkipCheck {
 		batch.Queue(preRequestSQL)
 	}
+}
+
+// setOutcome reads what outcomeSQL returns.
+func (r *Reply) setOutcome(row pgx.Row) error {
+	var wakes, headers, status string
+	if err := row.Scan(&wakes, &headers, &status); err != nil {
+		return err
+	}
+	r.Wakes = topics(wakes)
+	return r.setResponse(headers, status)
 }
 
 // acquire waits for a connection, but not for ever.

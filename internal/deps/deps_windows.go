@@ -1,3 +1,0 @@
-package deps
-
-import _ "golang.org/x/sys/windows"
