@@ -20,11 +20,16 @@ down: ## stop what `make up` started, from another terminal
 setup: ## find or fetch Go, PowerShell and PostgreSQL
 	@tools/setup
 
-build: setup ## bin/epo and bin/epo-agent
+build: setup web/dist/index.html ## bin/epo (with the console in it) and bin/epo-agent
 	@CGO_ENABLED=0 $(GO) build -trimpath -ldflags '$(LDFLAGS)' -o bin/ ./cmd/epo ./cmd/epo-agent
+
+# The console is built when one of its sources is newer than the last build.
+web/dist/index.html: $(shell find web/src web/public web/build web/index.html web/package-lock.json web/vite.config.ts -type f 2>/dev/null)
+	@tools/setup console
 
 test: setup build vet ## the whole test suite
 	@tools/setup sshd
+	@cd web && npm run --silent check && npm test --silent
 	@$(GO) test -timeout 25m $(TEST_FLAGS) $(PACKAGES)
 
 check: setup vet ## format, vet and lint only
@@ -53,4 +58,4 @@ golden: setup ## write the golden files again (look at the difference before you
 clean: ## stop everything and remove what was built, fetched and stored, the data of `make up` included
 	@[ ! -x bin/epo ] || bin/epo down --delete-data
 	@chmod -R u+w .tools 2>/dev/null || true
-	rm -rf bin .tools
+	rm -rf bin .tools web/node_modules web/dist/assets web/dist/index.html*

@@ -13,6 +13,7 @@ import (
 	"github.com/epo-dev/epo/internal/server"
 	"github.com/epo-dev/epo/internal/token"
 	"github.com/epo-dev/epo/internal/version"
+	"github.com/epo-dev/epo/web"
 )
 
 func serverCommand() *cobra.Command {
@@ -41,8 +42,12 @@ func serverCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			console, err := web.Handler()
+			if err != nil {
+				return err
+			}
 			srv, err := server.New(server.Config{
-				Store: s, Keys: keys, Listen: listen, TLSCert: cert, TLSKey: key, Logger: log, Version: version.String(),
+				Store: s, Keys: keys, Listen: listen, TLSCert: cert, TLSKey: key, Logger: log, Version: version.String(), Console: console,
 			})
 			if err != nil {
 				return err

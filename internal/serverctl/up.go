@@ -22,6 +22,7 @@ import (
 	"github.com/epo-dev/epo/internal/store"
 	"github.com/epo-dev/epo/internal/token"
 	"github.com/epo-dev/epo/internal/version"
+	"github.com/epo-dev/epo/web"
 )
 
 // upOptions are the flags of `epo up`.
@@ -180,7 +181,11 @@ func (u *upRun) startServer(ctx context.Context) (string, error) {
 		return "", err
 	}
 	u.keys = keys
-	srv, err := server.New(server.Config{Store: u.store, Keys: keys, Listen: u.options.listen, Logger: u.logger, Version: version.String()})
+	console, err := web.Handler()
+	if err != nil {
+		return "", err
+	}
+	srv, err := server.New(server.Config{Store: u.store, Keys: keys, Listen: u.options.listen, Logger: u.logger, Version: version.String(), Console: console})
 	if err != nil {
 		return "", err
 	}
