@@ -241,7 +241,9 @@ func TestEnrollmentTokenIsUsedOnce(t *testing.T) {
 	}
 }
 
-func TestRevokedAgentHasNoKeyAndItsNameIsFree(t *testing.T) {
+// The key still tells whose assertion it is, so that the agent learns why it is
+// refused; the state says that it buys nothing.
+func TestRevokedAgentIsToldSoAndItsNameIsFree(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	key := func() (state string, err error) {
@@ -253,8 +255,9 @@ func TestRevokedAgentHasNoKeyAndItsNameIsFree(t *testing.T) {
 	for range 2 {
 		b.Call(t, b.Admin, "revoke_agent", testkit.Args{"agent_id": b.agent.ID})
 	}
-	_, err = key()
-	require.Error(t, err)
+	state, err = key()
+	require.NoError(t, err)
+	require.Equal(t, "revoked", state)
 	b.CreateAgent(t, "agent-1")
 }
 
