@@ -18,17 +18,28 @@ type answerer struct {
 
 	mu      sync.Mutex
 	pending []hostCall
+	bytes   int // of pending, on the wire
 	running bool
 }
 
-func (a *answerer) add(c hostCall) {
+// maxCalls is how many calls of one target may wait. A script waits for the
+// answer before it asks again, so there are as many as it has threads.
+const maxCalls = 256
+
+// add takes a call. Calls without end are a violation of the protocol.
+func (a *answerer) add(c hostCall) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	if n := len(a.pending); n >= maxCalls || n > 0 && a.bytes+c.wire > a.pool.config.MaxQueueBytes {
+		return protocolError("message", "%d host calls wait for an answer already", n)
+	}
 	a.pending = append(a.pending, c)
+	a.bytes += c.wire
 	if !a.running {
 		a.running = true
 		a.pool.spawn(a.run)
 	}
+	return nil
 }
 
 func (a *answerer) run() {
@@ -41,6 +52,7 @@ func (a *answerer) run() {
 		}
 		call := a.pending[0]
 		a.pending = a.pending[1:]
+		a.bytes -= call.wire
 		a.mu.Unlock()
 		if err := a.answer(call); err != nil && a.ctx.Err() == nil {
 			a.pool.config.Logger.Warn("psrp: host call not answered",

@@ -436,10 +436,11 @@ func TestStart_NoAnswerTimesOutOnlyWhenAsked(t *testing.T) {
 	run, err := pool.Start(ctx(t), psrp.Pipeline{
 		Commands: psrp.Script("never").Commands, StartTimeout: 50 * time.Millisecond,
 	})
-	require.NoError(t, err)
-	_, err = run.Next(ctx(t))
+	if err == nil { // on a slow machine already the start takes too long
+		_, err = run.Next(ctx(t))
+		require.NoError(t, run.Close(ctx(t)))
+	}
 	require.ErrorIs(t, err, psrp.ErrNoAnswer)
-	require.NoError(t, run.Close(ctx(t)))
 	_, state := collect(t, mustPool(t, emit(1)), psrp.Script("fine"))
 	require.Equal(t, psrp.PipelineCompleted, state.State)
 }

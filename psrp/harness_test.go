@@ -68,7 +68,7 @@ func openPool(t testing.TB, pc peer.Config, c psrp.Config) (*psrp.Pool, *bench) 
 
 // ctx is a context that ends a test which hangs.
 func ctx(t testing.TB) context.Context {
-	c, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	c, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return c
 }

@@ -174,3 +174,22 @@ func TestHostCall_OfThePoolItself(t *testing.T) {
 	}
 	require.Equal(t, 1, answers)
 }
+
+func TestHostCall_WithoutEndBreaksThePool(t *testing.T) {
+	t.Parallel()
+	handler := psrp.HostHandlerFunc(func(ctx context.Context, _ psrp.HostCall) (any, error) {
+		<-ctx.Done()
+		return nil, ctx.Err()
+	})
+	pool, _ := openPool(t, peer.Config{Handle: func(p *peer.Pipeline) {
+		for i := range int64(300) {
+			p.HostCall(i+1, psrp.HostReadLine)
+		}
+		<-p.Stopped
+	}}, psrp.Config{HostHandler: handler})
+	run, err := pool.Start(ctx(t), psrp.Script("ask"))
+	require.NoError(t, err)
+	_, err = run.Next(ctx(t))
+	var protocol *psrp.ProtocolError
+	require.ErrorAs(t, err, &protocol)
+}

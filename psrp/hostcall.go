@@ -10,6 +10,7 @@ type hostCall struct {
 	id     int64
 	method HostMethod
 	args   []any
+	wire   int // bytes it had on the wire
 }
 
 func (c hostCall) void() bool { return c.id == voidCall }
@@ -28,7 +29,7 @@ func decodeHostCall(body []byte, opt clixml.DecodeOptions) (hostCall, error) {
 	if !ok {
 		return hostCall{}, protocolError("message", "host call without mi")
 	}
-	call := hostCall{id: id, method: HostMethod(method)}
+	call := hostCall{id: id, method: HostMethod(method), wire: len(body)}
 	for _, arg := range itemsOf(member(v, "mp")) {
 		call.args = append(call.args, clixml.Base(arg))
 	}

@@ -55,11 +55,7 @@ func (p *Pool) cipher(ctx context.Context) (sessionCipher, error) {
 		defer k.mu.Unlock()
 		return *k.cipher, nil
 	}
-	if k.pending == nil {
-		k.pending = &exchange{done: make(chan struct{})}
-		p.startExchange(k.pending)
-	}
-	x := k.pending
+	x := p.beginExchange()
 	k.mu.Unlock()
 	select {
 	case <-x.done:
@@ -76,7 +72,14 @@ func (p *Pool) cipher(ctx context.Context) (sessionCipher, error) {
 	return *k.cipher, nil
 }
 
-func (p *Pool) startExchange(x *exchange) {
+// beginExchange gives the exchange in progress, or a new one. The caller holds
+// the lock of the keyring.
+func (p *Pool) beginExchange() *exchange {
+	if p.keys.pending != nil {
+		return p.keys.pending
+	}
+	x := &exchange{done: make(chan struct{})}
+	p.keys.pending = x
 	p.spawn(func() {
 		c, err := p.exchangeKeys()
 		p.keys.mu.Lock()
@@ -87,6 +90,7 @@ func (p *Pool) startExchange(x *exchange) {
 		p.keys.pending = nil
 		close(x.done)
 	})
+	return x
 }
 
 func (p *Pool) exchangeKeys() (sessionCipher, error) {
@@ -112,8 +116,13 @@ func (p *Pool) exchangeKeys() (sessionCipher, error) {
 }
 
 // keyRequested answers a server that asks for the exchange, as old ones do.
+// Whoever needs the key hears of its errors.
 func (p *Pool) keyRequested() {
-	p.spawn(func() { _, _ = p.cipher(p.ctx) }) // whoever needs the key hears of the error
+	p.keys.mu.Lock()
+	defer p.keys.mu.Unlock()
+	if p.keys.cipher == nil {
+		p.beginExchange()
+	}
 }
 
 // sealed gives v in the form that the wire carries, with its secrets encrypted.

@@ -177,8 +177,7 @@ func (p *Pool) receiveHostCall(m Message) error {
 		p.ignore(m)
 		return nil
 	}
-	p.calls.add(call)
-	return nil
+	return p.calls.add(call)
 }
 
 // ignore passes over a message. One of a kind that this package has never heard

@@ -7,6 +7,7 @@ import (
 	"io"
 	"iter"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,8 +27,8 @@ type Run struct {
 
 	ctx       context.Context // ends with the pipeline
 	cancel    context.CancelCauseFunc
-	stopCalls context.CancelFunc // ends host calls that are being answered
-	silence   *time.Timer        // StartTimeout; nil without
+	stopCalls context.CancelFunc         // ends host calls that are being answered
+	silence   atomic.Pointer[time.Timer] // StartTimeout; nil without
 
 	hadErrors bool // reader only
 
@@ -124,7 +125,14 @@ func (r *Run) sendFragment(ctx context.Context, first bool, fragment []byte) err
 
 func (r *Run) watchSilence(d time.Duration) {
 	if d > 0 {
-		r.silence = time.AfterFunc(d, func() { r.finish(nil, ErrNoAnswer) })
+		r.silence.Store(time.AfterFunc(d, func() { r.finish(nil, ErrNoAnswer) }))
+	}
+}
+
+// heard ends the wait for a sign of life.
+func (r *Run) heard() {
+	if timer := r.silence.Load(); timer != nil {
+		timer.Stop()
 	}
 }
 
@@ -227,8 +235,6 @@ func (r *Run) finish(state *StateEvent, err error) {
 	if !r.queue.end(state, err) {
 		return
 	}
-	if r.silence != nil {
-		r.silence.Stop()
-	}
+	r.heard()
 	r.cancel(err)
 }

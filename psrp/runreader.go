@@ -15,14 +15,12 @@ func (r *Run) receive(object []byte) error {
 	if err := fromServer(m); err != nil {
 		return err
 	}
-	if r.silence != nil {
-		r.silence.Stop()
-	}
+	r.heard()
 	switch m.Type {
 	case MsgPipelineState:
 		r.receiveState(m)
 	case MsgPipelineHostCall:
-		r.receiveHostCall(m)
+		return r.receiveHostCall(m)
 	case MsgErrorRecord:
 		r.hadErrors = true
 		r.push(m, nil)
@@ -57,7 +55,7 @@ func (r *Run) receiveState(m Message) {
 
 // receiveHostCall queues a void call as event and hands one that expects an
 // answer to the answerer.
-func (r *Run) receiveHostCall(m Message) {
+func (r *Run) receiveHostCall(m Message) error {
 	call, err := decodeHostCall(m.Body, r.pool.config.decode())
 	switch {
 	case err != nil:
@@ -65,6 +63,7 @@ func (r *Run) receiveHostCall(m Message) {
 	case call.void():
 		r.push(m, HostCallEvent{Method: call.method, Args: call.args})
 	default:
-		r.calls.add(call)
+		return r.calls.add(call)
 	}
+	return nil
 }

@@ -232,7 +232,7 @@ func TestKeyExchange_SilenceTimesOutAndIsTriedAgain(t *testing.T) {
 			}
 			return m.Type == psrp.MsgPublicKey && tries == 1
 		},
-	}, psrp.Config{AckTimeout: 300 * time.Millisecond})
+	}, psrp.Config{AckTimeout: 2 * time.Second})
 	p := psrp.Script("x", psrp.Parameter{Name: "x", Value: psrp.NewSecret("s")})
 	_, err := pool.Start(ctx(t), p)
 	require.ErrorIs(t, err, psrp.ErrNoSessionKey)
@@ -281,6 +281,20 @@ func TestKeyExchange_OnRequestOfTheServer(t *testing.T) {
 	require.NoError(t, err)
 	<-exchanged
 	require.NoError(t, pool.Close(ctx(t)))
+}
+
+// A server that asks again and again gets one exchange, and no goroutine each.
+func TestKeyExchange_RequestsDoNotPileUp(t *testing.T) {
+	t.Parallel()
+	pool, b := openPool(t, peer.Config{Handle: func(p *peer.Pipeline) {
+		for range 1000 {
+			p.Server().SendBody(psrp.MsgPublicKeyRequest, psrp.GUID{}, nil)
+		}
+		p.Output(p.Server().Reveal(p.Argument(0)))
+	}}, psrp.Config{})
+	events, _ := collect(t, pool, psrp.Script("x", psrp.Parameter{Name: "x", Value: psrp.NewSecret("s")}))
+	require.Equal(t, []any{"s"}, outputs(events))
+	require.Equal(t, 1, count(b.server.Received(), psrp.MsgPublicKey))
 }
 
 func TestSecret_NeverShowsItself(t *testing.T) {

@@ -134,7 +134,8 @@ func FuzzReceive(f *testing.F) {
 	seeds := []string{"<Nil/>", "", "<Obj RefId=\"0\"><MS><I32 N=\"PipelineState\">4</I32></MS></Obj>",
 		"<Obj><MS><I64 N=\"ci\">1</I64><I32 N=\"mi\">23</I32></MS></Obj>", "<S>", "<Obj><MS><Ref N=\"x\" RefId=\"9\"/></MS></Obj>"}
 	types := []psrp.MessageType{psrp.MsgPipelineOutput, psrp.MsgErrorRecord, psrp.MsgPipelineState, psrp.MsgPipelineHostCall,
-		psrp.MsgInformationRecord, psrp.MsgProgressRecord, psrp.MsgWarningRecord, psrp.MsgRunspacePoolState}
+		psrp.MsgInformationRecord, psrp.MsgProgressRecord, psrp.MsgWarningRecord, psrp.MsgRunspacePoolState,
+		psrp.MsgRunspaceAvailability, psrp.MsgEncryptedSessionKey, psrp.MsgPoolHostCall, psrp.MsgApplicationPrivateData}
 	for _, s := range seeds {
 		for _, kind := range types {
 			f.Add(uint32(kind), []byte(s), true)
