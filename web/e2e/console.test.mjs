@@ -83,7 +83,7 @@ describe("from a script to its output", () => {
       const log = page.getByRole("region", { name: "Log" });
       await log.getByText("<img src=x onerror=alert(1)>").waitFor();
       const text = await log.innerText();
-      // eslint-disable-next-line no-control-regex
+       
       assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
       assert.match(text, /⟨202E⟩/);
       assert.equal(await page.locator("main img").count(), 0);

@@ -28,8 +28,11 @@ function Gate({ client }: { client: QueryClient }) {
   const user = "user" in state ? state.user.id : undefined;
   useForget(client, user);
   useEffect(() => {
-    if (session.current().phase === "starting") void session.start();
-  }, []);
+    if (state.phase === "starting") void session.start();
+    if (state.phase !== "unreachable") return;
+    const timer = setTimeout(() => void session.start(), 2_000);
+    return () => clearTimeout(timer);
+  }, [state]);
   switch (state.phase) {
     case "starting":
       return <Loading label="Starting" />;
