@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
@@ -46,7 +47,7 @@ func sharedExecutor(t testing.TB) *Executor {
 	t.Helper()
 	shared.once.Do(func() {
 		var c Config
-		if c, shared.dir, shared.err = testConfig(Config{WarmMin: 1, WarmMax: 2}); shared.err == nil {
+		if c, shared.dir, shared.err = testConfig(Config{WarmMin: 1, WarmMax: 2, StopGrace: time.Minute}); shared.err == nil {
 			shared.Executor, shared.err = New(c)
 		}
 	})

@@ -63,7 +63,7 @@ func TestCancel(t *testing.T) {
 			require.Equal(t, api.CodeCancelled, o.code())
 			require.Nil(t, o.result.ExitCode)
 			require.NotContains(t, o.strings(), "never")
-			require.Less(t, took, 15*time.Second)
+			require.Less(t, took, 50*time.Second)
 		})
 	}
 }
@@ -89,7 +89,7 @@ func TestKilledWhenDeaf(t *testing.T) {
 			o, took := cancelled(t, e, script)
 			require.Equal(t, api.StateCancelled, o.result.State)
 			require.Equal(t, api.CodeKilled, o.code())
-			require.Less(t, took, 15*time.Second)
+			require.Less(t, took, 50*time.Second)
 		})
 	}
 }

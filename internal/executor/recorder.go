@@ -130,11 +130,23 @@ func (r *recorder) information(i *psrp.InformationRecord) {
 	if host, ok := i.Host(); ok {
 		text = host.Message
 		data.Foreground, data.Background, data.NoNewLine = host.ForegroundColor, host.BackgroundColor, host.NoNewLine
+		if data.Foreground == hostForeground { // the engine fills in the host's own colors
+			data.Foreground = ""
+		}
+		if data.Background == hostBackground {
+			data.Background = ""
+		}
 	} else if _, plain := i.MessageData.(string); !plain && i.MessageData != nil {
 		data.Data = objectJSON(i.MessageData)
 	}
 	r.data(api.StreamInformation, text, data)
 }
+
+// The colors that the engine is told its host has.
+const (
+	hostForeground = "Gray"
+	hostBackground = "Black"
+)
 
 // informationData is the object of an information record.
 type informationData struct {
