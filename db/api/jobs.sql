@@ -60,11 +60,14 @@ begin
   if v_id is null then
     perform epo.raise('conflict', 409, 'the name is taken');
   end if;
-  insert into epo.job_targets (tenant_id, job_id, target_id)
-  select t.tenant_id, v_id, t.id
-  from epo.targets as t
-  where t.tenant_id = v_tenant
-    and t.id = any(v_targets);
+  -- A hidden job runs once: the targets of its run are all the list there is.
+  if insert_job.name is not null then
+    insert into epo.job_targets (tenant_id, job_id, target_id)
+    select t.tenant_id, v_id, t.id
+    from epo.targets as t
+    where t.tenant_id = v_tenant
+      and t.id = any(v_targets);
+  end if;
   return v_id;
 end
 $$;

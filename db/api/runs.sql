@@ -71,7 +71,7 @@ set local role epo_definer;
 
 -- A run and all its targets in one statement each, however many they are.
 create function epo.insert_run(
-  job_id uuid, script_version_id uuid, parameters jsonb, timeout_seconds integer,
+  job_id uuid, script_version_id uuid, target_ids uuid[], parameters jsonb, timeout_seconds integer,
   idempotency_key text, request_digest bytea)
 returns uuid
 language plpgsql
@@ -81,7 +81,7 @@ as $$
 declare
   v_tenant uuid := epo.current_tenant_id();
   v_id uuid;
-  v_targets integer;
+  v_targets uuid[] := array(select distinct u.id from unnest(insert_run.target_ids) as u (id));
 begin
   insert into epo.job_runs (
     tenant_id, job_id, script_version_id, parameters, timeout_seconds, retryable, max_attempts,
@@ -90,13 +90,13 @@ begin
     j.tenant_id, j.id, insert_run.script_version_id, insert_run.parameters, insert_run.timeout_seconds,
     j.retryable, j.max_attempts, epo.current_user_id(), insert_run.idempotency_key, insert_run.request_digest,
     now() + make_interval(secs => p.queue_ttl_seconds),
-    (select count(*) from epo.job_targets as t where t.tenant_id = j.tenant_id and t.job_id = j.id)
+    cardinality(v_targets)
   from epo.jobs as j
   join epo.tenant_policies as p on p.tenant_id = j.tenant_id
   where j.tenant_id = v_tenant
     and j.id = insert_run.job_id
   on conflict do nothing
-  returning id, targets_total into v_id, v_targets;
+  returning id into v_id;
   if v_id is null then
     return null;
   end if;
@@ -104,17 +104,17 @@ begin
   insert into epo.job_run_targets (tenant_id, run_id, target_id, lane_id, expires_at)
   select r.tenant_id, r.id, t.id, coalesce(t.agent_id, t.pool_id), r.expires_at
   from epo.job_runs as r
-  join epo.job_targets as j on j.tenant_id = r.tenant_id and j.job_id = r.job_id
-  join epo.targets as t on t.tenant_id = j.tenant_id and t.id = j.target_id
+  join epo.targets as t on t.tenant_id = r.tenant_id
   where r.tenant_id = v_tenant
-    and r.id = v_id;
+    and r.id = v_id
+    and t.id = any(v_targets);
   perform epo.wake_agents();
   perform epo.wake_runs(array[v_id]);
   return v_id;
 end
 $$;
-comment on function epo.insert_run(uuid, uuid, jsonb, integer, text, bytea) is
-  'Materialises a run of a job; null where another transaction was first with the same idempotency key.';
+comment on function epo.insert_run(uuid, uuid, uuid[], jsonb, integer, text, bytea) is
+  'Materialises a run of a job on targets; null where another transaction was first with the same idempotency key.';
 
 create function epo.find_run(idempotency_key text, request_digest bytea) returns jsonb
 language plpgsql
@@ -168,15 +168,10 @@ begin
   if not found then
     perform epo.raise_not_found();
   end if;
-  perform epo.require_targets(array(
-    select t.target_id
-    from epo.job_targets as t
-    where t.tenant_id = v_job.tenant_id
-      and t.job_id = v_job.id));
   return v_job;
 end
 $$;
-comment on function epo.find_job(uuid) is 'A job of the tenant whose targets can all be used.';
+comment on function epo.find_job(uuid) is 'A job of the tenant that has a name.';
 
 create function epo.make_hidden_job(script_id uuid, target_ids uuid[], parameters jsonb, timeout_seconds integer)
 returns epo.jobs
@@ -187,7 +182,6 @@ declare
   v_id uuid;
   v_job epo.jobs;
 begin
-  perform epo.require_targets(make_hidden_job.target_ids);
   v_id := epo.insert_job(
     null, make_hidden_job.script_id, null, make_hidden_job.target_ids, make_hidden_job.parameters,
     make_hidden_job.timeout_seconds, false, 1);
@@ -213,6 +207,7 @@ declare
   v_digest bytea := sha256(convert_to(jsonb_build_array(
     queue_run.job_id, queue_run.script_id, queue_run.target_ids, v_parameters, queue_run.timeout_seconds)::text, 'UTF8'));
   v_job epo.jobs;
+  v_targets uuid[] := queue_run.target_ids;
   v_run uuid;
   v_found jsonb;
 begin
@@ -234,12 +229,18 @@ begin
 
   if queue_run.job_id is not null then
     v_job := epo.find_job(queue_run.job_id);
+    v_targets := array(
+      select t.target_id
+      from epo.job_targets as t
+      where t.tenant_id = v_job.tenant_id
+        and t.job_id = v_job.id);
   else
     v_job := epo.make_hidden_job(
-      queue_run.script_id, queue_run.target_ids, v_parameters, queue_run.timeout_seconds);
+      queue_run.script_id, v_targets, v_parameters, queue_run.timeout_seconds);
   end if;
+  perform epo.require_targets(v_targets);
   v_run := epo.insert_run(
-    v_job.id, epo.choose_version(v_job.script_id, v_job.script_version_id),
+    v_job.id, epo.choose_version(v_job.script_id, v_job.script_version_id), v_targets,
     v_job.parameters || v_parameters, coalesce(queue_run.timeout_seconds, v_job.timeout_seconds),
     queue_run.idempotency_key, v_digest);
   if v_run is null then
