@@ -1,6 +1,11 @@
 package psrp
 
-import "context"
+import (
+	"context"
+	"crypto/rand"
+	"crypto/rsa"
+	"sync"
+)
 
 // nothing is a transport without another side.
 type nothing struct{ Transport }
@@ -11,11 +16,20 @@ func (nothing) Send(context.Context, GUID, Stream, []byte) error {
 	return nil
 }
 
+var smallKey = sync.OnceValue(func() *rsa.PrivateKey {
+	key, err := rsa.GenerateKey(rand.Reader, 1024)
+	if err != nil {
+		panic(err)
+	}
+	return key
+})
+
 // ReceiveForTest gives a message to a pool with one run and reads what it makes
 // of it.
 func ReceiveForTest(kind MessageType, body []byte, toPool bool) {
 	c, _ := Config{MaxQueueBytes: 1 << 20}.withDefaults()
 	p := newPool(nothing{}, c)
+	p.keys.private = smallKey() // making one of full size takes as long as thousands of messages
 	close(p.read)
 	r := p.newRun(Pipeline{})
 	_ = p.add(r)

@@ -135,7 +135,7 @@ func FuzzReceive(f *testing.F) {
 		"<Obj><MS><I64 N=\"ci\">1</I64><I32 N=\"mi\">23</I32></MS></Obj>", "<S>", "<Obj><MS><Ref N=\"x\" RefId=\"9\"/></MS></Obj>"}
 	types := []psrp.MessageType{psrp.MsgPipelineOutput, psrp.MsgErrorRecord, psrp.MsgPipelineState, psrp.MsgPipelineHostCall,
 		psrp.MsgInformationRecord, psrp.MsgProgressRecord, psrp.MsgWarningRecord, psrp.MsgRunspacePoolState,
-		psrp.MsgRunspaceAvailability, psrp.MsgEncryptedSessionKey, psrp.MsgPoolHostCall, psrp.MsgApplicationPrivateData}
+		psrp.MsgRunspaceAvailability, psrp.MsgPublicKeyRequest, psrp.MsgEncryptedSessionKey, psrp.MsgPoolHostCall, psrp.MsgApplicationPrivateData}
 	for _, s := range seeds {
 		for _, kind := range types {
 			f.Add(uint32(kind), []byte(s), true)
