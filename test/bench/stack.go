@@ -15,10 +15,10 @@ import (
 )
 
 const (
-	dispatches     = 300  // runs whose dispatch is timed
-	dispatchPause  = 50   // milliseconds between them, so that the system is idle
+	dispatches     = 100  // runs whose dispatch is timed
+	dispatchPause  = 2000 // milliseconds between them, so that the system is idle and the pool warm
 	manyTargets    = 1000 // targets of the large run
-	noOpTargets    = 300  // targets of the throughput run
+	noOpTargets    = 60   // targets of the throughput run
 	settle         = 10 * time.Second
 	longestWait    = 5 * time.Minute
 	targetOfUp     = "local"
