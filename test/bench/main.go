@@ -93,4 +93,4 @@ func quantile(values []time.Duration, q float64) time.Duration {
 	return values[min(len(values)-1, int(q*float64(len(values))))]
 }
 
-func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d)/float64(time.Millisecond)) }
+func ms(d time.Duration) string { return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond)) }

@@ -15,7 +15,7 @@ import (
 )
 
 const (
-	dispatches     = 100  // runs whose dispatch is timed
+	dispatches     = 60   // runs whose dispatch is timed
 	dispatchPause  = 2000 // milliseconds between them, so that the system is idle and the pool warm
 	manyTargets    = 1000 // targets of the large run
 	noOpTargets    = 60   // targets of the throughput run
