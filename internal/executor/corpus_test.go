@@ -107,6 +107,7 @@ func corpus(t *testing.T, want string) []golden {
 
 // comparison is a script's golden result and what came now.
 type comparison struct {
+	t       *testing.T
 	golden  golden
 	records []api.Record
 	result  api.Result
@@ -119,7 +120,7 @@ func runGolden(t *testing.T, e *Executor, g golden) *comparison {
 	t.Helper()
 	script, err := os.ReadFile(filepath.Join(corpusDir, g.Script))
 	require.NoError(t, err)
-	c := &comparison{golden: g}
+	c := &comparison{t: t, golden: g}
 	c.result = e.Run(t.Context(), Request{ScriptName: path.Base(g.Script), Script: script, Parameters: g.Args},
 		func(r api.Record) { c.records = append(c.records, r) })
 	for i, r := range c.records {
@@ -208,11 +209,10 @@ func (c *comparison) compareEnd() {
 	case want == api.StateFailed:
 		code = 1
 	}
-	got := "none"
-	if c.result.ExitCode != nil {
-		got = fmt.Sprint(*c.result.ExitCode)
+	if rejected := c.result.Error != nil && c.result.Error.Code == api.CodeParameterRejected; !rejected { // it never ran
+		require.NotNil(c.t, c.result.ExitCode)
+		c.differ("exit code", fmt.Sprint(*c.result.ExitCode), fmt.Sprint(code))
 	}
-	c.differ("exit code", got, fmt.Sprint(code))
 	if end.Error != nil && c.result.Error != nil {
 		got, want := c.masked(errorLine(*c.result.Error)), c.masked(goldenLine(*end.Error))
 		if end.Error.Exception == incompleteParse {
@@ -311,4 +311,20 @@ func designReasons(script string) map[string]string {
 
 // designDifferences is the whole list of what differs from the corpus, whose
 // scripts were run as text, without a user interface.
-var designDifferences = []struct{ script, aspect, reason string }{}
+var designDifferences = []struct{ script, aspect, reason string }{
+	{"language/param-metadata/3[56]-requires-*.ps1", "records", requiresEnforced},
+	{"language/param-metadata/3[56]-requires-*.ps1", "state", requiresEnforced},
+	{"language/param-metadata/3[56]-requires-*.ps1", "exit code", requiresEnforced},
+	{"language/param-metadata/3[56]-requires-*.ps1", "rendered", requiresEnforced},
+	{"language/redirection-streams/19-error-record-in-output.ps1", "records", fileNamed},
+	{"language/redirection-streams/19-error-record-in-output.ps1", "rendered", fileNamed},
+	{"language/errors/2[45]-write-error-*.ps1", "records", fileNamed},
+	{"language/errors/2[45]-write-error-*.ps1", "rendered", fileNamed},
+	{"cmdlets/streams/12-write-error-options.ps1", "records", fileNamed},
+	{"cmdlets/streams/12-write-error-options.ps1", "rendered", fileNamed},
+}
+
+const (
+	requiresEnforced = "#Requires is enforced for a file; the corpus ran text, for which it is not"
+	fileNamed        = "the script prints an error record or its id, which names the file that it ran from"
+)
