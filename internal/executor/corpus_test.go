@@ -320,8 +320,8 @@ var designDifferences = []struct{ script, aspect, reason string }{
 	{"language/redirection-streams/19-error-record-in-output.ps1", "rendered", fileNamed},
 	{"language/errors/2[45]-write-error-*.ps1", "records", fileNamed},
 	{"language/errors/2[45]-write-error-*.ps1", "rendered", fileNamed},
-	{"cmdlets/streams/12-write-error-options.ps1", "records", fileNamed},
-	{"cmdlets/streams/12-write-error-options.ps1", "rendered", fileNamed},
+	{"cmdlets/streams/1[27]-write-error-*.ps1", "records", fileNamed},
+	{"cmdlets/streams/1[27]-write-error-*.ps1", "rendered", fileNamed},
 }
 
 const (

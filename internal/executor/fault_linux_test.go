@@ -81,7 +81,7 @@ func TestKilledWhenDeaf(t *testing.T) {
 	t.Parallel()
 	e := newTestExecutor(t, Config{StopGrace: 300 * time.Millisecond})
 	for name, script := range map[string]string{
-		"stuck in .NET":   "try { } finally { 'go'; [Threading.Thread]::Sleep(600000) }", // no stop falls between the two
+		"stuck in .NET":   "try { 'go' } finally { [Threading.Thread]::Sleep(600000) }", // wherever the stop falls
 		"endless finally": "try { 'go'; Start-Sleep 600 } finally { while ($true) { } }",
 	} {
 		t.Run(name, func(t *testing.T) {
