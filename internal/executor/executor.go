@@ -55,7 +55,7 @@ func New(c Config) (*Executor, error) {
 		e.removeDir()
 		return nil, err
 	}
-	e.forest = newForest(e.name)
+	e.forest = newForest("epo-" + e.name)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.warm = newWarmPool(e)
 	e.warm.fill()
@@ -103,7 +103,7 @@ func (e *Executor) removeStale() {
 		if err != nil {
 			continue // in use
 		}
-		removeStale(name)
+		removeStale("epo-" + name)
 		if err := removeAll(strings.TrimSuffix(path, ".lock")); err == nil {
 			_ = os.Remove(path)
 		}

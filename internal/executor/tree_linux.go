@@ -24,18 +24,13 @@ const (
 // nothing where none can be made.
 type forest struct{ dir string }
 
-// forestName is the cgroup name of the executor with that name. The process id
-// in it lets others tell whether it is still needed.
-func forestName(name string) string { return fmt.Sprintf("epo-%s-%d", name, os.Getpid()) }
-
 // newForest makes the cgroup below the one this process is in.
 func newForest(name string) *forest {
 	parent := ownCgroup()
 	if parent == "" {
 		return &forest{}
 	}
-	removeEmptyForests(parent)
-	dir := filepath.Join(parent, forestName(name))
+	dir := filepath.Join(parent, name)
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return &forest{}
 	}
@@ -83,32 +78,12 @@ func (f *forest) remove() {
 	removeCgroup(f.dir)
 }
 
-// removeStale does the same for the forest of an executor that is gone.
+// removeStale does the same for a forest that another process left behind.
 func removeStale(name string) {
 	if parent := ownCgroup(); parent != "" {
-		left, _ := filepath.Glob(filepath.Join(parent, "epo-"+name+"-*"))
-		for _, dir := range left {
-			removeCgroup(dir)
-		}
+		removeCgroup(filepath.Join(parent, name))
 	}
-	_ = killMarked(markPrefix + name)
-}
-
-// removeEmptyForests removes the cgroups of executors whose work directory is
-// gone too. One that holds processes is never touched here.
-func removeEmptyForests(parent string) {
-	left, _ := filepath.Glob(filepath.Join(parent, "epo-"+sessionPrefix+"*"))
-	for _, dir := range left {
-		pid := dir[strings.LastIndexByte(dir, '-')+1:]
-		if _, err := os.Stat("/proc/" + pid); err == nil {
-			continue
-		}
-		inside, _ := filepath.Glob(filepath.Join(dir, "a-*"))
-		for _, sub := range inside {
-			_ = os.Remove(sub) // fails while it holds processes
-		}
-		_ = os.Remove(dir)
-	}
+	killMarked(name)
 }
 
 func removeCgroup(dir string) {
@@ -138,13 +113,13 @@ func writeFile(path, text string) error {
 
 // tree is one attempt's share of the forest.
 type tree struct {
-	mark string // executor and tree, the value of markName
+	mark string // forest/name, the value of markName
 	dir  string // its cgroup, "" without
 	fd   *os.File
 }
 
-func (f *forest) newTree(executor, name string) *tree {
-	t := &tree{mark: markPrefix + executor + "/" + name}
+func (f *forest) newTree(forestName, name string) *tree {
+	t := &tree{mark: forestName + "/" + name}
 	if f.dir == "" {
 		return t
 	}
@@ -265,7 +240,7 @@ func findMarked(mark string) []int {
 }
 
 // hasMark reads the environment a process was started with. A mark that ends in
-// the name of an executor matches all its trees.
+// the name of a forest matches all its trees.
 func hasMark(pid int, want []byte) bool {
 	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {

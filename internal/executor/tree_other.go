@@ -14,9 +14,7 @@ func removeStale(string) {}
 
 type tree struct{ mark string }
 
-func (*forest) newTree(executor, name string) *tree {
-	return &tree{mark: markPrefix + executor + "/" + name}
-}
+func (*forest) newTree(forestName, name string) *tree { return &tree{mark: forestName + "/" + name} }
 
 func (*tree) attr(*attributes) {}
 
