@@ -51,7 +51,6 @@ func TestCancel(t *testing.T) {
 		"busy loop":     "'go'; while ($true) { }",
 		"flood":         "'go'; while ($true) { 'x' * 1000 }",
 		"native":        "'go'; sleep 600",
-		"prompt":        "'go'; while ($true) { try { Read-Host } catch { } }",
 		"deaf child":    "'go'; sh -c 'trap \"\" TERM INT HUP; sleep 600; sleep 600'",
 		"setsid":        "'go'; setsid sleep 600",
 		"start-process": "'go'; Start-Process sleep 600 -Wait",
