@@ -309,22 +309,43 @@ func designReasons(script string) map[string]string {
 	return reasons
 }
 
-// designDifferences is the whole list of what differs from the corpus, whose
-// scripts were run as text, without a user interface.
-var designDifferences = []struct{ script, aspect, reason string }{
-	{"language/param-metadata/3[56]-requires-*.ps1", "records", requiresEnforced},
-	{"language/param-metadata/3[56]-requires-*.ps1", "state", requiresEnforced},
-	{"language/param-metadata/3[56]-requires-*.ps1", "exit code", requiresEnforced},
-	{"language/param-metadata/3[56]-requires-*.ps1", "rendered", requiresEnforced},
-	{"language/redirection-streams/19-error-record-in-output.ps1", "records", fileNamed},
-	{"language/redirection-streams/19-error-record-in-output.ps1", "rendered", fileNamed},
-	{"language/errors/2[45]-write-error-*.ps1", "records", fileNamed},
-	{"language/errors/2[45]-write-error-*.ps1", "rendered", fileNamed},
-	{"cmdlets/streams/1[27]-write-error-*.ps1", "records", fileNamed},
-	{"cmdlets/streams/1[27]-write-error-*.ps1", "rendered", fileNamed},
-}
+// designDifferences is the whole list of scripts that differ from the corpus,
+// whose scripts were run as text, in a host without a user interface. What
+// running a file changes everywhere is in masked and compareEnd: positions name
+// the file, error ids of a script's own errors end in its name, and a text that
+// ends too early is a ParseException. In stream information the host's own
+// colors are left out, and the type name of an object comes without
+// "Deserialized.".
+var designDifferences = func() []designDifference {
+	const (
+		errorID  = "the script prints the id of an error of its own, which ends in the file's name"
+		requires = "#Requires is enforced for files"
+		ui       = "a host with colors fills them in"
+		position = "the script prints an error with its position, which names the file"
+		all      = "the file cannot go on: all errors are named, not only the first"
+		widths   = "columns are sized by the first rows, as at a console, not by all rows"
+	)
+	return []designDifference{
+		{"cmdlets/streams/09-write-host-captured.ps1", "records", ui},
+		{"cmdlets/streams/09-write-host-captured.ps1", "rendered", ui},
+		{"cmdlets/streams/12-write-error-options.ps1", "records", errorID},
+		{"cmdlets/streams/12-write-error-options.ps1", "rendered", errorID},
+		{"cmdlets/streams/17-write-error-preference-stop.ps1", "records", errorID},
+		{"cmdlets/streams/17-write-error-preference-stop.ps1", "rendered", errorID},
+		{"cmdlets/streams/37-large-objects.ps1", "rendered", widths},
+		{"language/errors/24-write-error-forms.ps1", "records", errorID},
+		{"language/errors/24-write-error-forms.ps1", "rendered", errorID},
+		{"language/errors/25-write-error-record.ps1", "records", errorID},
+		{"language/errors/25-write-error-record.ps1", "rendered", errorID},
+		{"language/param-metadata/3[56]-requires-*.ps1", "records", requires},
+		{"language/param-metadata/3[56]-requires-*.ps1", "rendered", requires},
+		{"language/param-metadata/3[56]-requires-*.ps1", "state", requires},
+		{"language/param-metadata/3[56]-requires-*.ps1", "exit code", requires},
+		{"language/parse-errors/09-indented-here-string-footer.ps1", "ending error", all},
+		{"language/redirection-streams/19-error-record-in-output.ps1", "records", position},
+		{"language/redirection-streams/19-error-record-in-output.ps1", "rendered", position},
+	}
+}()
 
-const (
-	requiresEnforced = "#Requires is enforced for a file; the corpus ran text, for which it is not"
-	fileNamed        = "the script prints an error record or its id, which names the file that it ran from"
-)
+// designDifference excuses one aspect of the scripts that match a pattern.
+type designDifference struct{ script, aspect, reason string }
