@@ -92,7 +92,8 @@ func newExecExecutor(ctx context.Context, o ExecOptions) (*Executor, func(), err
 		}
 		c.Account = &a
 	}
-	if c.WorkDir, err = os.MkdirTemp("", "epo-exec-"); err != nil {
+	removeStaleExecs(os.TempDir())
+	if c.WorkDir, err = os.MkdirTemp("", execPrefix); err != nil {
 		return nil, nil, fmt.Errorf("make work directory: %w", err)
 	}
 	e, err := New(c)
@@ -104,6 +105,21 @@ func newExecExecutor(ctx context.Context, o ExecOptions) (*Executor, func(), err
 		e.Close()
 		_ = os.RemoveAll(c.WorkDir)
 	}, nil
+}
+
+// execPrefix begins the names of the work directories of Exec.
+const execPrefix = "epo-exec-"
+
+// removeStaleExecs removes what killed processes left. A directory without any
+// session is left alone: its process is only beginning.
+func removeStaleExecs(temp string) {
+	left, _ := filepath.Glob(filepath.Join(temp, execPrefix+"*"))
+	for _, dir := range left {
+		sessions, _ := filepath.Glob(filepath.Join(dir, sessionPrefix+"*.lock"))
+		if len(sessions) > 0 && ownDirectory(dir) && !removeStaleSessions(dir) {
+			_ = os.RemoveAll(dir)
+		}
+	}
 }
 
 // mergeParams puts single values over those of the object.

@@ -55,7 +55,7 @@ func New(c Config) (*Executor, error) {
 		e.removeDir()
 		return nil, err
 	}
-	e.forest = newForest("epo-" + e.name)
+	e.forest = newForest(e.name)
 	e.ctx, e.cancel = context.WithCancel(context.Background())
 	e.warm = newWarmPool(e)
 	e.warm.fill()
@@ -77,7 +77,7 @@ func (e *Executor) makeDir() error {
 			return err
 		}
 	}
-	e.removeStale()
+	removeStaleSessions(work)
 	e.name = sessionPrefix + randomName()
 	e.dir = filepath.Join(work, e.name)
 	if e.lock, err = filelock.Try(e.dir + ".lock"); err != nil {
@@ -89,26 +89,28 @@ func (e *Executor) makeDir() error {
 	return os.Chmod(e.dir, 0o755) // whatever the umask
 }
 
-// removeStale clears away directories and processes of executors that ended
-// without doing so.
-func (e *Executor) removeStale() {
-	entries, _ := os.ReadDir(e.config.WorkDir)
+// removeStaleSessions clears away directories and processes of executors that
+// ended without doing so. It tells whether others use the directory.
+func removeStaleSessions(workDir string) (used bool) {
+	entries, _ := os.ReadDir(workDir)
 	for _, entry := range entries {
 		name, ok := strings.CutSuffix(entry.Name(), ".lock")
 		if !ok || !strings.HasPrefix(name, sessionPrefix) {
 			continue
 		}
-		path := filepath.Join(e.config.WorkDir, entry.Name())
+		path := filepath.Join(workDir, entry.Name())
 		lock, err := filelock.Try(path)
 		if err != nil {
-			continue // in use
+			used = true
+			continue
 		}
-		removeStale("epo-" + name)
+		removeStale(name)
 		if err := removeAll(strings.TrimSuffix(path, ".lock")); err == nil {
 			_ = os.Remove(path)
 		}
 		_ = lock.Release()
 	}
+	return used
 }
 
 // reachEngine makes the engine readable for the account.

@@ -163,3 +163,27 @@ func (o outcome) code() string {
 	}
 	return o.result.Error.Code
 }
+
+// helperName makes this test binary an agent that can be killed.
+const helperName = "EPO_TEST_EXECUTOR"
+
+// helper runs a script that leaves a child behind, says so, and waits.
+func helper() {
+	c, dir, err := testConfig(Config{WorkDir: os.Getenv(helperName), WarmMin: 1})
+	_ = os.Remove(dir)
+	if err != nil {
+		fmt.Println("error", err)
+		return
+	}
+	e, err := New(c)
+	if err != nil {
+		fmt.Println("error", err)
+		return
+	}
+	script := "Start-Process setsid -ArgumentList 'sleep', '" + os.Args[len(os.Args)-1] + "'; Start-Sleep -Milliseconds 500; 'go'; Start-Sleep 600"
+	e.Run(context.Background(), Request{Script: []byte(script)}, func(r api.Record) {
+		if r.Stream == api.StreamOutput {
+			fmt.Println(r.Text)
+		}
+	})
+}

@@ -24,13 +24,18 @@ const (
 // nothing where none can be made.
 type forest struct{ dir string }
 
+// forestName is the cgroup name of the executor with that name. The process id
+// in it lets others tell whether it is still needed.
+func forestName(name string) string { return fmt.Sprintf("epo-%s-%d", name, os.Getpid()) }
+
 // newForest makes the cgroup below the one this process is in.
 func newForest(name string) *forest {
 	parent := ownCgroup()
 	if parent == "" {
 		return &forest{}
 	}
-	dir := filepath.Join(parent, name)
+	removeEmptyForests(parent)
+	dir := filepath.Join(parent, forestName(name))
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return &forest{}
 	}
@@ -78,12 +83,32 @@ func (f *forest) remove() {
 	removeCgroup(f.dir)
 }
 
-// removeStale does the same for a forest that another process left behind.
+// removeStale does the same for the forest of an executor that is gone.
 func removeStale(name string) {
 	if parent := ownCgroup(); parent != "" {
-		removeCgroup(filepath.Join(parent, name))
+		left, _ := filepath.Glob(filepath.Join(parent, "epo-"+name+"-*"))
+		for _, dir := range left {
+			removeCgroup(dir)
+		}
 	}
-	killMarked(name)
+	_ = killMarked(markPrefix + name)
+}
+
+// removeEmptyForests removes the cgroups of executors whose work directory is
+// gone too. One that holds processes is never touched here.
+func removeEmptyForests(parent string) {
+	left, _ := filepath.Glob(filepath.Join(parent, "epo-"+sessionPrefix+"*"))
+	for _, dir := range left {
+		pid := dir[strings.LastIndexByte(dir, '-')+1:]
+		if _, err := os.Stat("/proc/" + pid); err == nil {
+			continue
+		}
+		inside, _ := filepath.Glob(filepath.Join(dir, "a-*"))
+		for _, sub := range inside {
+			_ = os.Remove(sub) // fails while it holds processes
+		}
+		_ = os.Remove(dir)
+	}
 }
 
 func removeCgroup(dir string) {
@@ -113,13 +138,13 @@ func writeFile(path, text string) error {
 
 // tree is one attempt's share of the forest.
 type tree struct {
-	mark string // forest/name, the value of markName
+	mark string // executor and tree, the value of markName
 	dir  string // its cgroup, "" without
 	fd   *os.File
 }
 
-func (f *forest) newTree(forestName, name string) *tree {
-	t := &tree{mark: forestName + "/" + name}
+func (f *forest) newTree(executor, name string) *tree {
+	t := &tree{mark: markPrefix + executor + "/" + name}
 	if f.dir == "" {
 		return t
 	}
@@ -240,7 +265,7 @@ func findMarked(mark string) []int {
 }
 
 // hasMark reads the environment a process was started with. A mark that ends in
-// the name of a forest matches all its trees.
+// the name of an executor matches all its trees.
 func hasMark(pid int, want []byte) bool {
 	env, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
 	if err != nil {

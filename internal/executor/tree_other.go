@@ -14,7 +14,9 @@ func removeStale(string) {}
 
 type tree struct{ mark string }
 
-func (*forest) newTree(forestName, name string) *tree { return &tree{mark: forestName + "/" + name} }
+func (*forest) newTree(executor, name string) *tree {
+	return &tree{mark: markPrefix + executor + "/" + name}
+}
 
 func (*tree) attr(*attributes) {}
 

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"bufio"
-	"context"
 	"fmt"
 	"io"
 	"os"
@@ -90,29 +89,6 @@ func TestWarmProcessesAreSealedBeforeAnythingRuns(t *testing.T) {
 	require.Equal(t, errOut, out)
 }
 
-// helperName makes this test binary an agent that can be killed.
-const helperName = "EPO_TEST_EXECUTOR"
-
-// helper runs a script that leaves a child behind, says so, and waits.
-func helper() {
-	c, _, err := testConfig(Config{WorkDir: os.Getenv(helperName), WarmMin: 1})
-	if err != nil {
-		fmt.Println("error", err)
-		return
-	}
-	e, err := New(c)
-	if err != nil {
-		fmt.Println("error", err)
-		return
-	}
-	script := "Start-Process setsid -ArgumentList 'sleep', '" + os.Args[len(os.Args)-1] + "'; Start-Sleep -Milliseconds 500; 'go'; Start-Sleep 600"
-	e.Run(context.Background(), Request{Script: []byte(script)}, func(r api.Record) {
-		if r.Stream == api.StreamOutput {
-			fmt.Println(r.Text)
-		}
-	})
-}
-
 // TestAgentIsKilled: after kill -9 of the agent the engine ends by itself, and
 // the next executor removes what it left.
 func TestAgentIsKilled(t *testing.T) {
@@ -143,6 +119,21 @@ func TestAgentIsKilled(t *testing.T) {
 	for _, entry := range entries {
 		require.Contains(t, []string{e.name, e.name + ".lock"}, entry.Name())
 	}
+}
+
+// TestExecClearsAway: what a killed `epo-agent exec` left is removed by the next.
+func TestExecClearsAway(t *testing.T) {
+	t.Parallel()
+	temp := t.TempDir()
+	left := filepath.Join(temp, execPrefix+"123")
+	require.NoError(t, os.MkdirAll(filepath.Join(left, "x-0000", "a-1"), 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(left, "x-0000.lock"), nil, 0o600))
+	used, err := New(Config{WorkDir: filepath.Join(temp, execPrefix+"456")})
+	require.NoError(t, err)
+	defer used.Close()
+	removeStaleExecs(temp)
+	require.NoDirExists(t, left)
+	require.DirExists(t, used.dir)
 }
 
 // TestTwoExecutorsShareADirectory: the second does not take the first for dead.

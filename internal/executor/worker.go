@@ -37,7 +37,7 @@ type worker struct {
 func (e *Executor) startWorker(ctx context.Context) (*worker, error) {
 	name := "a-" + randomName()
 	w := &worker{
-		executor: e, tree: e.forest.newTree("epo-"+e.name, name),
+		executor: e, tree: e.forest.newTree(e.name, name),
 		lines: make(chan string), attached: make(chan struct{}),
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.config.OpenTimeout)
