@@ -181,6 +181,7 @@ type Request struct {
 	SHA256     string // hex; "" means it is not checked
 	Parameters []byte // a JSON object, or empty
 	Timeout    time.Duration
+	Target     api.TargetSpec // the zero value is this machine
 	// MaxOutput ends the script with output_overflow when text and objects
 	// together become larger, in bytes. 0: no limit.
 	MaxOutput int64
