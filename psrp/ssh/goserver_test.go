@@ -12,15 +12,16 @@ import (
 	xssh "golang.org/x/crypto/ssh"
 
 	"github.com/epo-dev/epo/psrp/ssh"
+	"github.com/epo-dev/epo/psrp/ssh/sshtest"
 )
 
 // startGoServer is a server that does what OpenSSH's does not: it passes on the
 // standard error of a subsystem. Subsystems are the roles of this binary.
 func startGoServer(t *testing.T) ssh.Config {
 	t.Helper()
-	k := newKey(t, "ed25519", "")
+	k := sshtest.NewKey(t, "ed25519", "")
 	config := &xssh.ServerConfig{PublicKeyCallback: func(xssh.ConnMetadata, xssh.PublicKey) (*xssh.Permissions, error) { return nil, nil }}
-	config.AddHostKey(k.signer)
+	config.AddHostKey(k.Signer)
 	address := serve(t, func(conn net.Conn) {
 		server, channels, requests, err := xssh.NewServerConn(conn, config)
 		if err != nil {
@@ -38,8 +39,8 @@ func startGoServer(t *testing.T) ssh.Config {
 		_ = server.Close()
 		work.Wait()
 	})
-	return ssh.Config{Address: address, User: "u", Auth: ssh.Auth{Keys: []ssh.PrivateKey{{PEM: userKeys()["ed25519"].pem}}},
-		HostKeys: ssh.HostKeys{Pinned: []string{xssh.FingerprintSHA256(k.signer.PublicKey())}}}
+	return ssh.Config{Address: address, User: "u", Auth: ssh.Auth{Keys: []ssh.PrivateKey{{PEM: sshtest.UserKeys(t)["ed25519"].PEM}}},
+		HostKeys: ssh.HostKeys{Pinned: []string{xssh.FingerprintSHA256(k.Signer.PublicKey())}}}
 }
 
 func runSubsystem(channel xssh.Channel, requests <-chan *xssh.Request) {

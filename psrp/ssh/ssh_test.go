@@ -22,6 +22,7 @@ import (
 	"github.com/epo-dev/epo/psrp/clixml"
 	"github.com/epo-dev/epo/psrp/psrptest"
 	"github.com/epo-dev/epo/psrp/ssh"
+	"github.com/epo-dev/epo/psrp/ssh/sshtest"
 	"github.com/epo-dev/epo/psrp/stdio"
 )
 
@@ -30,7 +31,7 @@ func TestConformance(t *testing.T) {
 	server := startSSHD(t)
 	var free sessions
 	t.Cleanup(free.end)
-	psrptest.Run(t, func(t testing.TB) psrp.Transport { return free.transport(t, server.config("ed25519")) })
+	psrptest.Run(t, func(t testing.TB) psrp.Transport { return free.transport(t, server.Client("ed25519")) })
 }
 
 // sessions are kept from one pool for the next: a start takes much longer.
@@ -66,7 +67,7 @@ func (f *sessions) end() {
 func TestSession_UndecodablePipelineFailsByWhatTheEngineSays(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t)
-	pool, err := psrp.Open(ctx(t), dial(t, server.config("ed25519")).Transport(), psrp.Config{})
+	pool, err := psrp.Open(ctx(t), dial(t, server.Client("ed25519")).Transport(), psrp.Config{})
 	require.NoError(t, err)
 	run, err := pool.Start(ctx(t), psrp.Script("param($x) 1", psrp.Parameter{Name: "x", Value: clixml.XML("<not closed")}))
 	if err == nil { // the engine may have been slower than its acknowledgement
@@ -82,7 +83,7 @@ func TestSession_UndecodablePipelineFailsByWhatTheEngineSays(t *testing.T) {
 func TestSession_CarriesPoolsOneAfterTheOther(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t)
-	s := dial(t, server.config("ed25519"))
+	s := dial(t, server.Client("ed25519"))
 	hello(t, s)
 	hello(t, s)
 	require.NoError(t, s.Close(ctx(t)), "160 after the pool was closed is success")
@@ -94,8 +95,8 @@ func TestSession_CarriesPoolsOneAfterTheOther(t *testing.T) {
 func TestKeys_OfEveryKindLetIn(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t, subsystem(t, "fake", "peer"))
-	for _, kind := range keyTypes {
-		c := server.config(kind)
+	for _, kind := range sshtest.KeyTypes {
+		c := server.Client(kind)
 		c.Subsystem = "fake"
 		hello(t, dial(t, c))
 	}
@@ -103,18 +104,18 @@ func TestKeys_OfEveryKindLetIn(t *testing.T) {
 
 func TestKeys_Passphrase(t *testing.T) {
 	t.Parallel()
-	locked := newKey(t, "ed25519", "open sesame")
+	locked := sshtest.NewKey(t, "ed25519", "open sesame")
 	server := startSSHD(t, subsystem(t, "fake", "peer"))
-	c := server.config("ed25519")
+	c := server.Client("ed25519")
 	c.Subsystem = "fake"
 	for _, phrase := range []string{"", "wrong"} {
-		c.Auth.Keys = []ssh.PrivateKey{{PEM: locked.pem, Passphrase: psrp.NewSecret(phrase)}}
+		c.Auth.Keys = []ssh.PrivateKey{{PEM: locked.PEM, Passphrase: psrp.NewSecret(phrase)}}
 		_, err := ssh.Dial(ctx(t), c)
 		require.ErrorIs(t, err, ssh.ErrPassphrase)
 		var bad *ssh.KeyError
 		require.ErrorAs(t, err, &bad)
 	}
-	c.Auth.Keys = []ssh.PrivateKey{{PEM: locked.pem, Passphrase: psrp.NewSecret("open sesame")}}
+	c.Auth.Keys = []ssh.PrivateKey{{PEM: locked.PEM, Passphrase: psrp.NewSecret("open sesame")}}
 	_, err := ssh.Dial(ctx(t), c)
 	var refused *ssh.AuthError
 	require.ErrorAs(t, err, &refused, "the key is read, but not one the server knows")
@@ -123,10 +124,10 @@ func TestKeys_Passphrase(t *testing.T) {
 func TestKeys_WhatCannotBeUsed(t *testing.T) {
 	t.Parallel()
 	c := ssh.Config{Address: "127.0.0.1:1", User: "u", HostKeys: ssh.HostKeys{Pinned: []string{"SHA256:" + strings.Repeat("A", 43)}}}
-	c.Auth.Keys = []ssh.PrivateKey{{PEM: newKey(t, "small rsa", "").pem}}
+	c.Auth.Keys = []ssh.PrivateKey{{PEM: sshtest.NewKey(t, "small rsa", "").PEM}}
 	_, err := ssh.Dial(ctx(t), c)
 	require.ErrorIs(t, err, ssh.ErrKeyType)
-	c.Auth.Keys = []ssh.PrivateKey{{PEM: userKeys()["rsa"].pem}, {PEM: []byte("no key, but a s3cret")}}
+	c.Auth.Keys = []ssh.PrivateKey{{PEM: sshtest.UserKeys(t)["rsa"].PEM}, {PEM: []byte("no key, but a s3cret")}}
 	_, err = ssh.Dial(ctx(t), c)
 	require.ErrorContains(t, err, "private key 2")
 	require.NotContains(t, err.Error(), "s3cret")
@@ -136,28 +137,28 @@ func TestKeys_WhatCannotBeUsed(t *testing.T) {
 func TestAuth_RefusedUserHearsWhatWasTried(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t)
-	c := server.config("ed25519")
-	other := newKey(t, "ecdsa", "")
-	c.Auth = ssh.Auth{Keys: []ssh.PrivateKey{{PEM: other.pem}}, Password: new(psrp.NewSecret("s3cret"))}
+	c := server.Client("ed25519")
+	other := sshtest.NewKey(t, "ecdsa", "")
+	c.Auth = ssh.Auth{Keys: []ssh.PrivateKey{{PEM: other.PEM}}, Password: new(psrp.NewSecret("s3cret"))}
 	_, err := ssh.Dial(ctx(t), c)
 	var refused *ssh.AuthError
 	require.ErrorAs(t, err, &refused)
-	require.Equal(t, []string{"key " + xssh.FingerprintSHA256(other.signer.PublicKey()), "password"}, refused.Tried)
+	require.Equal(t, []string{"key " + xssh.FingerprintSHA256(other.Signer.PublicKey()), "password"}, refused.Tried)
 	require.NotContains(t, err.Error(), "s3cret")
 }
 
 func TestAgent(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t, subsystem(t, "fake", "peer"))
-	for _, kind := range keyTypes {
-		private, err := xssh.ParseRawPrivateKey(userKeys()[kind].pem)
+	for _, kind := range sshtest.KeyTypes {
+		private, err := xssh.ParseRawPrivateKey(sshtest.UserKeys(t)[kind].PEM)
 		require.NoError(t, err)
-		c := server.config(kind)
+		c := server.Client(kind)
 		c.Subsystem = "fake"
 		c.Auth = ssh.Auth{Agent: startAgent(t, agent.AddedKey{PrivateKey: private})}
 		hello(t, dial(t, c))
 	}
-	c := server.config("ed25519")
+	c := server.Client("ed25519")
 	c.Auth = ssh.Auth{Agent: startAgent(t)}
 	_, err := ssh.Dial(ctx(t), c)
 	require.ErrorContains(t, err, "the agent has no keys")
@@ -217,14 +218,14 @@ func TestPassword(t *testing.T) {
 // passwordServer lets in who knows the password and refuses every channel.
 func passwordServer(t *testing.T, password string) (address, hostKey string) {
 	t.Helper()
-	k := newKey(t, "ed25519", "")
+	k := sshtest.NewKey(t, "ed25519", "")
 	config := &xssh.ServerConfig{PasswordCallback: func(_ xssh.ConnMetadata, p []byte) (*xssh.Permissions, error) {
 		if string(p) != password {
 			return nil, errors.New("no")
 		}
 		return nil, nil
 	}}
-	config.AddHostKey(k.signer)
+	config.AddHostKey(k.Signer)
 	address = serve(t, func(conn net.Conn) {
 		_, channels, requests, err := xssh.NewServerConn(conn, config)
 		if err != nil {
@@ -235,7 +236,7 @@ func passwordServer(t *testing.T, password string) (address, hostKey string) {
 			_ = c.Reject(xssh.Prohibited, "none here")
 		}
 	})
-	return address, string(xssh.MarshalAuthorizedKey(k.signer.PublicKey()))
+	return address, string(xssh.MarshalAuthorizedKey(k.Signer.PublicKey()))
 }
 
 // serve calls handle for each connection, until the end of the test.
@@ -276,9 +277,9 @@ func serve(t *testing.T, handle func(net.Conn)) string {
 func TestHostKey_Unknown(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t, subsystem(t, "fake", "peer"))
-	c := server.config("ed25519")
+	c := server.Client("ed25519")
 	c.Subsystem = "fake"
-	file := server.write("other.example " + strings.TrimSpace(string(xssh.MarshalAuthorizedKey(server.hostKeys[0]))) + "\n")
+	file := server.File("other.example " + strings.TrimSpace(string(xssh.MarshalAuthorizedKey(server.HostKeys[0]))) + "\n")
 	c.HostKeys = ssh.HostKeys{Files: []string{file}}
 	_, err := ssh.Dial(ctx(t), c)
 	var unknown *ssh.UnknownHostKeyError
@@ -286,7 +287,7 @@ func TestHostKey_Unknown(t *testing.T) {
 	require.Equal(t, []string{file}, unknown.Files)
 	require.Contains(t, err.Error(), unknown.Line, "it says what to do")
 
-	c.HostKeys.Files = []string{server.write(unknown.Line + "\n")}
+	c.HostKeys.Files = []string{server.File(unknown.Line + "\n")}
 	hello(t, dial(t, c)) // and that is enough
 	c.HostKeys = ssh.HostKeys{Pinned: []string{unknown.Fingerprint}}
 	hello(t, dial(t, c)) // or that
@@ -295,14 +296,14 @@ func TestHostKey_Unknown(t *testing.T) {
 func TestHostKey_Changed(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t)
-	other := newKey(t, "ed25519", "").signer.PublicKey()
+	other := sshtest.NewKey(t, "ed25519", "").Signer.PublicKey()
 	for name, keys := range map[string]ssh.HostKeys{
-		"in known_hosts":                 {Files: []string{server.knownHosts(other)}},
+		"in known_hosts":                 {Files: []string{server.KnownHosts(other)}},
 		"pinned key":                     {Pinned: []string{string(xssh.MarshalAuthorizedKey(other))}},
 		"pinned fingerprint":             {Pinned: []string{xssh.FingerprintSHA256(other)}},
-		"pinned, and not in known_hosts": {Pinned: []string{xssh.FingerprintSHA256(other)}, Files: []string{server.write("")}},
+		"pinned, and not in known_hosts": {Pinned: []string{xssh.FingerprintSHA256(other)}, Files: []string{server.File("")}},
 	} {
-		c := server.config("ed25519")
+		c := server.Client("ed25519")
 		c.HostKeys = keys
 		_, err := ssh.Dial(ctx(t), c)
 		var changed *ssh.ChangedHostKeyError
@@ -315,9 +316,9 @@ func TestHostKey_Changed(t *testing.T) {
 func TestHostKey_Revoked(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t)
-	c := server.config("ed25519")
-	text := "@revoked * " + string(xssh.MarshalAuthorizedKey(server.hostKeys[0]))
-	c.HostKeys = ssh.HostKeys{Files: []string{server.write(knownhosts.Line([]string{server.address}, server.hostKeys[0]) + "\n" + text)}}
+	c := server.Client("ed25519")
+	text := "@revoked * " + string(xssh.MarshalAuthorizedKey(server.HostKeys[0]))
+	c.HostKeys = ssh.HostKeys{Files: []string{server.File(knownhosts.Line([]string{server.Address}, server.HostKeys[0]) + "\n" + text)}}
 	_, err := ssh.Dial(ctx(t), c)
 	var revoked *ssh.RevokedHostKeyError
 	require.ErrorAs(t, err, &revoked)
@@ -327,10 +328,10 @@ func TestHostKey_Revoked(t *testing.T) {
 func TestHostKey_OfAnyKindIsEnough(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t, subsystem(t, "fake", "peer"))
-	for _, k := range server.hostKeys {
-		c := server.config("ed25519")
+	for _, k := range server.HostKeys {
+		c := server.Client("ed25519")
 		c.Subsystem = "fake"
-		c.HostKeys = ssh.HostKeys{Files: []string{server.knownHosts(k)}}
+		c.HostKeys = ssh.HostKeys{Files: []string{server.KnownHosts(k)}}
 		hello(t, dial(t, c))
 		c.HostKeys = ssh.HostKeys{Pinned: []string{string(xssh.MarshalAuthorizedKey(k))}}
 		hello(t, dial(t, c))
@@ -340,35 +341,35 @@ func TestHostKey_OfAnyKindIsEnough(t *testing.T) {
 func TestHostKey_HashedNames(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t, subsystem(t, "fake", "peer"))
-	c := server.config("ed25519")
+	c := server.Client("ed25519")
 	c.Subsystem = "fake"
-	name := knownhosts.HashHostname(knownhosts.Normalize(server.address))
-	c.HostKeys.Files = []string{server.write(name + " " + string(xssh.MarshalAuthorizedKey(server.hostKeys[1])))}
+	name := knownhosts.HashHostname(knownhosts.Normalize(server.Address))
+	c.HostKeys.Files = []string{server.File(name + " " + string(xssh.MarshalAuthorizedKey(server.HostKeys[1])))}
 	hello(t, dial(t, c))
 }
 
 func TestHostKey_Certificate(t *testing.T) {
 	t.Parallel()
-	authority := newKey(t, "ed25519", "")
+	authority := sshtest.NewKey(t, "ed25519", "")
 	server := startSSHD(t, subsystem(t, "fake", "peer"))
-	certificate := &xssh.Certificate{Key: server.hostKeys[0], CertType: xssh.HostCert, KeyId: "host",
+	certificate := &xssh.Certificate{Key: server.HostKeys[0], CertType: xssh.HostCert, KeyId: "host",
 		ValidPrincipals: []string{"127.0.0.1"}, ValidBefore: xssh.CertTimeInfinity}
-	require.NoError(t, certificate.SignCert(strings.NewReader(strings.Repeat("r", 64)), authority.signer))
-	file := filepath.Join(server.dir, "cert")
+	require.NoError(t, certificate.SignCert(strings.NewReader(strings.Repeat("r", 64)), authority.Signer))
+	file := filepath.Join(server.Dir, "cert")
 	require.NoError(t, os.WriteFile(file, xssh.MarshalAuthorizedKey(certificate), 0o600))
-	text, err := os.ReadFile(server.path())
+	text, err := os.ReadFile(filepath.Join(server.Dir, "sshd_config"))
 	require.NoError(t, err)
-	require.NoError(t, os.WriteFile(server.path(), append(text, []byte("HostCertificate "+file+"\n")...), 0o600))
+	require.NoError(t, os.WriteFile(filepath.Join(server.Dir, "sshd_config"), append(text, []byte("HostCertificate "+file+"\n")...), 0o600))
 
-	c := server.config("ed25519")
+	c := server.Client("ed25519")
 	c.Subsystem = "fake"
 	hello(t, dial(t, c)) // the plain key is known: no certificate is asked for
-	host, port, err := net.SplitHostPort(server.address)
+	host, port, err := net.SplitHostPort(server.Address)
 	require.NoError(t, err)
-	c.HostKeys.Files = []string{server.write(fmt.Sprintf("@cert-authority [%s]:%s %s", host, port, xssh.MarshalAuthorizedKey(authority.signer.PublicKey())))}
+	c.HostKeys.Files = []string{server.File(fmt.Sprintf("@cert-authority [%s]:%s %s", host, port, xssh.MarshalAuthorizedKey(authority.Signer.PublicKey())))}
 	hello(t, dial(t, c))
-	other := newKey(t, "ed25519", "")
-	c.HostKeys.Files = []string{server.write(fmt.Sprintf("@cert-authority [%s]:%s %s", host, port, xssh.MarshalAuthorizedKey(other.signer.PublicKey())))}
+	other := sshtest.NewKey(t, "ed25519", "")
+	c.HostKeys.Files = []string{server.File(fmt.Sprintf("@cert-authority [%s]:%s %s", host, port, xssh.MarshalAuthorizedKey(other.Signer.PublicKey())))}
 	_, err = ssh.Dial(ctx(t), c)
 	require.ErrorContains(t, err, "not accepted")
 }
@@ -377,23 +378,23 @@ func TestJump(t *testing.T) {
 	t.Parallel()
 	gate := startSSHD(t, "Banner none")
 	server := startSSHD(t, subsystem(t, "fake", "peer"))
-	c := server.config("ed25519")
+	c := server.Client("ed25519")
 	c.Subsystem = "fake"
-	first := gate.config("ecdsa")
-	second := gate.config("rsa")
+	first := gate.Client("ecdsa")
+	second := gate.Client("rsa")
 	second.Jump = &first
 	c.Jump = &second
 	hello(t, dial(t, c))
-	require.Contains(t, gate.logged(), "Accepted publickey")
+	require.Contains(t, gate.Log(), "Accepted publickey")
 
-	stranger := newKey(t, "ed25519", "")
-	first.HostKeys = ssh.HostKeys{Files: []string{gate.knownHosts(stranger.signer.PublicKey())}}
+	stranger := sshtest.NewKey(t, "ed25519", "")
+	first.HostKeys = ssh.HostKeys{Files: []string{gate.KnownHosts(stranger.Signer.PublicKey())}}
 	_, err := ssh.Dial(ctx(t), c)
 	var changed *ssh.ChangedHostKeyError
 	require.ErrorAs(t, err, &changed, "the gate is checked as strictly")
-	require.Equal(t, knownhosts.Normalize(gate.address), changed.Host)
+	require.Equal(t, knownhosts.Normalize(gate.Address), changed.Host)
 
-	first.HostKeys = gate.config("ecdsa").HostKeys
+	first.HostKeys = gate.Client("ecdsa").HostKeys
 	c.Address = "127.0.0.1:1"
 	_, err = ssh.Dial(ctx(t), c)
 	var unreachable *ssh.ConnectError
@@ -404,8 +405,8 @@ func TestJump(t *testing.T) {
 func TestJump_EndToEnd(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t)
-	c := server.config("ed25519")
-	jump := server.config("rsa")
+	c := server.Client("ed25519")
+	jump := server.Client("rsa")
 	c.Jump = &jump
 	s := dial(t, c)
 	hello(t, s)
@@ -424,7 +425,7 @@ func TestCheck47_BannersAndNoiseAreTolerated(t *testing.T) {
 		heard = append(heard, strings.TrimSpace(text))
 		mu.Unlock()
 	}
-	for _, c := range []ssh.Config{server.config("ed25519"), startGoServer(t)} {
+	for _, c := range []ssh.Config{server.Client("ed25519"), startGoServer(t)} {
 		c.Subsystem = "noisy"
 		c.Banner, c.Stderr, c.Noise = hear, hear, func(b []byte) { hear(string(b)) }
 		s := dial(t, c)
@@ -457,7 +458,7 @@ func TestCheck47_WrongSubsystem(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c := server.config("ed25519")
+			c := server.Client("ed25519")
 			c.Subsystem, c.ConnectTimeout = name, 10*time.Second
 			if name == "silent" {
 				c.ConnectTimeout = 3 * time.Second
@@ -527,7 +528,7 @@ func TestSession_WhatStandardErrorSaidLast(t *testing.T) {
 func TestSession_KillEndsEverything(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t)
-	s := dial(t, server.config("ed25519"))
+	s := dial(t, server.Client("ed25519"))
 	pool, err := psrp.Open(ctx(t), s.Transport(), psrp.Config{})
 	require.NoError(t, err)
 	run, err := pool.Start(ctx(t), psrp.Script("$PID; sleep 600"))
@@ -551,8 +552,8 @@ func TestKeepAlive(t *testing.T) {
 	t.Parallel()
 	server := startSSHD(t, subsystem(t, "fake", "peer"))
 	cut := make(chan struct{})
-	address := serve(t, func(conn net.Conn) { forward(conn, server.address, cut) })
-	c := server.config("ed25519")
+	address := serve(t, func(conn net.Conn) { forward(conn, server.Address, cut) })
+	c := server.Client("ed25519")
 	c.Subsystem, c.KeepAlive, c.KeepAliveTries = "fake", 20*time.Millisecond, 2
 	c.Dial = func(ctx context.Context, network, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, network, address)

@@ -8,13 +8,14 @@ import (
 
 	"github.com/epo-dev/epo/psrp"
 	"github.com/epo-dev/epo/psrp/internal/peer"
+	"github.com/epo-dev/epo/psrp/winrm/winrmtest"
 )
 
 // BenchmarkPipeline is what one short pipeline costs on an open pool: Command,
 // Receive and Terminate, sealed, with the engine scripted.
 func BenchmarkPipeline(b *testing.B) {
-	for _, variant := range []string{sealed, basic} {
-		b.Run(variant, func(b *testing.B) {
+	for _, variant := range []winrmtest.Access{sealed, basic} {
+		b.Run(string(variant), func(b *testing.B) {
 			pool := serve(b, variant, scripted(b, echo), nil).open(b, psrp.Config{})
 			b.ReportAllocs()
 			for b.Loop() {
@@ -28,8 +29,8 @@ func BenchmarkPipeline(b *testing.B) {
 func BenchmarkOutput(b *testing.B) {
 	const objects, size = 200, 30_000
 	text := strings.Repeat("x", size)
-	for _, variant := range []string{sealed, basic} {
-		b.Run(variant, func(b *testing.B) {
+	for _, variant := range []winrmtest.Access{sealed, basic} {
+		b.Run(string(variant), func(b *testing.B) {
 			pool := serve(b, variant, scripted(b, func(p *peer.Pipeline) {
 				for range objects {
 					p.Output(text)

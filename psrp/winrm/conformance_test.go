@@ -22,7 +22,7 @@ func TestConformance(t *testing.T) {
 // TestConfidential: everything is, but TLS that verifies nothing.
 func TestConfidential(t *testing.T) {
 	t.Parallel()
-	for name := range variants {
+	for _, name := range variants {
 		b := serve(t, name, scripted(t, echo), nil)
 		require.True(t, b.transport(t).Confidential(), name)
 	}

@@ -16,8 +16,8 @@ import (
 // authentication.
 func TestRealEngine(t *testing.T) {
 	t.Parallel()
-	for name := range variants {
-		t.Run(name, func(t *testing.T) {
+	for _, name := range variants {
+		t.Run(string(name), func(t *testing.T) {
 			t.Parallel()
 			b := serve(t, name, real(t), nil)
 			pool := b.open(t, psrp.Config{})

@@ -16,15 +16,13 @@ import (
 	"github.com/epo-dev/epo/psrp/internal/peer"
 	"github.com/epo-dev/epo/psrp/winrm"
 	"github.com/epo-dev/epo/psrp/winrm/internal/sealing"
-	"github.com/epo-dev/epo/psrp/winrm/internal/wsmantest"
+	"github.com/epo-dev/epo/psrp/winrm/winrmtest"
 )
 
-const basic = "Basic on TLS"
-
 // before answers an operation with what the hook writes, while it wants to.
-func before(name string, pipeline bool, hook func(w http.ResponseWriter, r *http.Request, op wsmantest.Operation) bool) func(*wsmantest.Config) {
-	return func(c *wsmantest.Config) {
-		c.Before = func(w http.ResponseWriter, r *http.Request, op wsmantest.Operation) bool {
+func before(name string, pipeline bool, hook func(w http.ResponseWriter, r *http.Request, op winrmtest.Operation) bool) func(*winrmtest.Config) {
+	return func(c *winrmtest.Config) {
+		c.Before = func(w http.ResponseWriter, r *http.Request, op winrmtest.Operation) bool {
 			return op.Name == name && pipeline == (op.Command != "") && hook(w, r, op)
 		}
 	}
@@ -33,7 +31,7 @@ func before(name string, pipeline bool, hook func(w http.ResponseWriter, r *http
 func fault(w http.ResponseWriter, code int) bool {
 	w.Header().Set("Content-Type", sealing.SOAP)
 	w.WriteHeader(http.StatusInternalServerError)
-	_, _ = w.Write(wsmantest.Fault(code))
+	_, _ = w.Write(winrmtest.Fault(code))
 	return true
 }
 
@@ -50,7 +48,7 @@ func drop(w http.ResponseWriter) bool {
 // and is no error (check 41).
 func TestLongPollTimesOutForEver(t *testing.T) {
 	t.Parallel()
-	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, op wsmantest.Operation) bool {
+	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, op winrmtest.Operation) bool {
 		return op.Number <= 50 && fault(w, 2150858793)
 	}))
 	pool := b.open(t, psrp.Config{})
@@ -65,7 +63,7 @@ func TestShellVanishes(t *testing.T) {
 	for _, operation := range []string{"Receive", "Send", "Command"} {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
-			b := serve(t, basic, scripted(t, drainInput), before(operation, true, func(w http.ResponseWriter, _ *http.Request, _ wsmantest.Operation) bool {
+			b := serve(t, basic, scripted(t, drainInput), before(operation, true, func(w http.ResponseWriter, _ *http.Request, _ winrmtest.Operation) bool {
 				return fault(w, 2150858843)
 			}))
 			pool := b.open(t, psrp.Config{})
@@ -117,7 +115,7 @@ func TestShellVanishesWhileIdle(t *testing.T) {
 func TestPipelineFault(t *testing.T) {
 	t.Parallel()
 	var once atomic.Bool
-	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, _ wsmantest.Operation) bool {
+	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, _ winrmtest.Operation) bool {
 		return once.CompareAndSwap(false, true) && fault(w, 2150858999)
 	}))
 	pool := b.open(t, psrp.Config{})
@@ -135,7 +133,7 @@ func TestPipelineFault(t *testing.T) {
 // TestCommandRefused: a fault of Command is the error of Start.
 func TestCommandRefused(t *testing.T) {
 	t.Parallel()
-	b := serve(t, basic, scripted(t, echo), before("Command", true, func(w http.ResponseWriter, _ *http.Request, op wsmantest.Operation) bool {
+	b := serve(t, basic, scripted(t, echo), before("Command", true, func(w http.ResponseWriter, _ *http.Request, op winrmtest.Operation) bool {
 		return fault(w, 2147942402)
 	}))
 	pool := b.open(t, psrp.Config{})
@@ -157,9 +155,9 @@ func TestReceiveIsRepeated(t *testing.T) {
 		"connection lost":     drop,
 		"service unavailable": func(w http.ResponseWriter) bool { w.WriteHeader(http.StatusServiceUnavailable); return true },
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(string(name), func(t *testing.T) {
 			t.Parallel()
-			b := serve(t, sealed, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, op wsmantest.Operation) bool {
+			b := serve(t, sealed, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, op winrmtest.Operation) bool {
 				return op.Number <= 3 && fail(w)
 			}))
 			b.config.RetryPauses = []time.Duration{0, time.Millisecond, time.Millisecond}
@@ -175,7 +173,7 @@ func TestReceiveIsRepeated(t *testing.T) {
 // TestForgottenAuthentication: status 401 in the middle of a session.
 func TestForgottenAuthentication(t *testing.T) {
 	t.Parallel()
-	b := serve(t, sealed, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, op wsmantest.Operation) bool {
+	b := serve(t, sealed, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, op winrmtest.Operation) bool {
 		if op.Number > 1 {
 			return false
 		}
@@ -190,7 +188,7 @@ func TestForgottenAuthentication(t *testing.T) {
 // TestReceiveIsNotRepeatedForEver: when the server stays away the pool breaks.
 func TestReceiveIsNotRepeatedForEver(t *testing.T) {
 	t.Parallel()
-	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, _ wsmantest.Operation) bool {
+	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, _ winrmtest.Operation) bool {
 		return drop(w)
 	}))
 	b.config.RetryPauses = []time.Duration{0, time.Millisecond}
@@ -219,7 +217,7 @@ func TestOthersAreNotRepeated(t *testing.T) {
 		} {
 			t.Run(name+" "+how, func(t *testing.T) {
 				t.Parallel()
-				b := serve(t, basic, scripted(t, drainInput), before(name, name != "Create", func(w http.ResponseWriter, _ *http.Request, _ wsmantest.Operation) bool {
+				b := serve(t, basic, scripted(t, drainInput), before(name, name != "Create", func(w http.ResponseWriter, _ *http.Request, _ winrmtest.Operation) bool {
 					return fail(w)
 				}))
 				pool, err := psrp.Open(ctx(t), b.transport(t), psrp.Config{})
@@ -248,7 +246,7 @@ func TestOthersAreNotRepeated(t *testing.T) {
 func TestAnswersThatAreNotSOAP(t *testing.T) {
 	t.Parallel()
 	for status, contentType := range map[int]string{500: "text/html", 200: "text/html", 302: "text/html", 404: "text/plain"} {
-		b := serve(t, basic, scripted(t, echo), before("Create", false, func(w http.ResponseWriter, _ *http.Request, _ wsmantest.Operation) bool {
+		b := serve(t, basic, scripted(t, echo), before("Create", false, func(w http.ResponseWriter, _ *http.Request, _ winrmtest.Operation) bool {
 			w.Header().Set("Content-Type", contentType)
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, "<html>")
@@ -264,7 +262,7 @@ func TestAnswersThatAreNotSOAP(t *testing.T) {
 // TestHugeAnswer: an answer cannot take more memory than its limit.
 func TestHugeAnswer(t *testing.T) {
 	t.Parallel()
-	b := serve(t, basic, scripted(t, echo), before("Create", false, func(w http.ResponseWriter, _ *http.Request, _ wsmantest.Operation) bool {
+	b := serve(t, basic, scripted(t, echo), before("Create", false, func(w http.ResponseWriter, _ *http.Request, _ winrmtest.Operation) bool {
 		w.Header().Set("Content-Type", sealing.SOAP)
 		chunk := make([]byte, 1<<20)
 		for range 64 {
@@ -303,7 +301,7 @@ func TestUnreachable(t *testing.T) {
 // TestWrongPassword: one attempt, and an error that says what the server wants.
 func TestWrongPassword(t *testing.T) {
 	t.Parallel()
-	for name, auth := range map[string]winrm.Authenticator{
+	for name, auth := range map[winrmtest.Access]winrm.Authenticator{
 		sealed: winrm.NTLM{User: `DOM\` + user, Password: "wrong"},
 		basic:  winrm.Basic{User: user, Password: "wrong"},
 	} {
@@ -449,7 +447,7 @@ func TestCancelledOpen(t *testing.T) {
 // noticed before a request that cannot be repeated goes into it.
 func TestIdleConnectionIsChecked(t *testing.T) {
 	t.Parallel()
-	for name := range variants {
+	for _, name := range variants {
 		b := serve(t, name, scripted(t, echo), nil)
 		pool := b.open(t, psrp.Config{})
 		for range 5 {

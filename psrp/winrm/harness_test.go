@@ -3,18 +3,8 @@ package winrm_test
 import (
 	"bytes"
 	"context"
-	"crypto"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"io"
 	"log/slog"
-	"math/big"
-	"net"
-	"os"
 	"sync"
 	"testing"
 	"time"
@@ -27,14 +17,14 @@ import (
 	"github.com/epo-dev/epo/psrp/internal/peer"
 	"github.com/epo-dev/epo/psrp/stdio"
 	"github.com/epo-dev/epo/psrp/winrm"
-	"github.com/epo-dev/epo/psrp/winrm/internal/wsmantest"
+	"github.com/epo-dev/epo/psrp/winrm/winrmtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const (
-	user     = "Grüßer"
-	password = "s3cret-Pässwörd€"
+	user     = winrmtest.User
+	password = winrmtest.Password
 )
 
 // engine starts what is behind a shell.
@@ -73,21 +63,7 @@ var foundEngine = sync.OnceValues(func() (runtime.Engine, error) {
 func real(t testing.TB) engine {
 	found, err := foundEngine()
 	require.NoError(t, err)
-	return func() (psrp.Transport, func(), error) {
-		p, err := stdio.Start(context.Background(), stdio.Config{Path: found.Path, Args: found.Args, Env: []string{
-			"PATH=" + os.Getenv("PATH"), "HOME=" + os.TempDir(), "LANG=C.UTF-8", "NO_COLOR=1", "TERM=dumb", "TZ=UTC",
-			"POWERSHELL_TELEMETRY_OPTOUT=1", "POWERSHELL_DIAGNOSTICS_OPTOUT=1", "DOTNET_EnableDiagnostics=0",
-		}})
-		if err != nil {
-			return nil, nil, err
-		}
-		return p.Transport(), func() {
-			ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-			defer cancel()
-			_ = p.Close(ctx) // it is killed, if need be
-			<-p.Done()
-		}, nil
-	}
+	return winrmtest.PowerShell(append([]string{found.Path}, found.Args...))
 }
 
 // echo answers every script with its own text.
@@ -95,54 +71,25 @@ func echo(p *peer.Pipeline) { p.Output(p.Text) }
 
 // bench is a server and how to reach it.
 type bench struct {
-	*wsmantest.Server
+	*winrmtest.Endpoint
 	config winrm.Config
 	log    *syncBuffer
 }
 
 // variants are the ways to get in.
-var variants = map[string]func(t testing.TB, s *wsmantest.Config, c *winrm.Config){
-	"NTLM sealed on HTTP": func(_ testing.TB, s *wsmantest.Config, c *winrm.Config) {
-		s.NTLM = &wsmantest.Account{Domain: "DOM", User: user, Password: password}
-		c.Auth = winrm.NTLM{User: `DOM\` + user, Password: password}
-	},
-	"NTLM bound to TLS": func(t testing.TB, s *wsmantest.Config, c *winrm.Config) {
-		certificate, roots := serverCertificate(t)
-		s.TLS, c.TLS = &certificate, &tls.Config{RootCAs: roots}
-		s.ChannelBinding = binding(crypto.SHA256, certificate.Leaf)
-		s.NTLM = &wsmantest.Account{Domain: "DOM", User: user, Password: password}
-		c.Auth = winrm.NTLM{User: `DOM\` + user, Password: password}
-	},
-	"Basic on TLS": func(t testing.TB, s *wsmantest.Config, c *winrm.Config) {
-		certificate, roots := serverCertificate(t)
-		s.TLS, c.TLS = &certificate, &tls.Config{RootCAs: roots}
-		s.Basic = &wsmantest.Account{User: user, Password: password}
-		c.Auth = winrm.Basic{User: user, Password: password}
-	},
-	"client certificate": func(t testing.TB, s *wsmantest.Config, c *winrm.Config) {
-		certificate, roots := serverCertificate(t)
-		s.TLS, c.TLS = &certificate, &tls.Config{RootCAs: roots}
-		own, authority := serverCertificate(t)
-		s.ClientCAs = authority
-		c.Auth = winrm.Certificate{Certificate: own}
-	},
-}
+var variants = []winrmtest.Access{sealed, winrmtest.NTLMOverTLS, basic, winrmtest.Certificate}
 
-const sealed = "NTLM sealed on HTTP"
+const (
+	sealed = winrmtest.NTLM
+	basic  = winrmtest.Basic
+)
 
 // serve starts a server for one of the variants. change may be nil.
-func serve(t testing.TB, variant string, e engine, change func(*wsmantest.Config)) *bench {
+func serve(t testing.TB, variant winrmtest.Access, e engine, change func(*winrmtest.Config)) *bench {
 	t.Helper()
 	b := &bench{log: new(syncBuffer)}
-	s := wsmantest.Config{Engine: e}
-	variants[variant](t, &s, &b.config)
-	if change != nil {
-		change(&s)
-	}
-	b.Server = wsmantest.Start(s)
-	t.Cleanup(b.Server.Close)
-	b.config.URL = b.URL()
-	b.config.OperationTimeout = 10 * time.Second
+	b.Endpoint = winrmtest.Start(t, winrmtest.Options{Access: variant, Engine: e, Change: change})
+	b.config = b.Client
 	b.config.Logger = slog.New(slog.NewTextHandler(b.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	return b
 }
@@ -203,34 +150,6 @@ func outputs(events []psrp.Event) []any {
 		}
 	}
 	return values
-}
-
-// serverCertificate makes one for 127.0.0.1 that signs itself, with SHA-256.
-func serverCertificate(t testing.TB) (tls.Certificate, *x509.CertPool) {
-	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	template := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"},
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	raw, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	require.NoError(t, err)
-	leaf, err := x509.ParseCertificate(raw)
-	require.NoError(t, err)
-	pool := x509.NewCertPool()
-	pool.AddCert(leaf)
-	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key, Leaf: leaf}, pool
-}
-
-// binding is what RFC 5929 makes of a certificate.
-func binding(h crypto.Hash, certificate *x509.Certificate) []byte {
-	hash := h.New()
-	hash.Write(certificate.Raw)
-	return hash.Sum([]byte("tls-server-end-point:"))
 }
 
 // syncBuffer is a buffer for logs.

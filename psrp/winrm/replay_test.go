@@ -16,6 +16,7 @@ import (
 	"github.com/epo-dev/epo/psrp/clixml"
 	"github.com/epo-dev/epo/psrp/winrm"
 	"github.com/epo-dev/epo/psrp/winrm/internal/transcript"
+	"github.com/epo-dev/epo/psrp/winrm/winrmtest"
 )
 
 const transcripts = "testdata/winrm-transcripts"
@@ -58,10 +59,10 @@ func TestReplay(t *testing.T) {
 
 func replay(t *testing.T, c *conversation) {
 	server := newReplayer(t, c)
-	certificate, roots := serverCertificate(t)
+	pair := winrmtest.NewKeyPair(t)
 	var err error
 	config := winrm.Config{
-		URL: server.start(certificate), Auth: winrm.Basic{User: user, Password: password}, TLS: &tls.Config{RootCAs: roots},
+		URL: server.start(pair.Certificate), Auth: winrm.Basic{User: user, Password: password}, TLS: &tls.Config{RootCAs: pair.Pool},
 	}
 	create := c.exchanges[0].request
 	config.OperationTimeout, err = time.ParseDuration(strings.ToLower(strings.TrimPrefix(create.TextOf("OperationTimeout"), "PT")))

@@ -17,7 +17,7 @@ import (
 	"github.com/epo-dev/epo/psrp"
 	"github.com/epo-dev/epo/psrp/winrm/internal/sealing"
 	"github.com/epo-dev/epo/psrp/winrm/internal/transcript"
-	"github.com/epo-dev/epo/psrp/winrm/internal/wsmantest"
+	"github.com/epo-dev/epo/psrp/winrm/winrmtest"
 )
 
 // replayer is a server that plays a conversation. Each operation gets its
@@ -165,7 +165,7 @@ func (r *replayer) answer(n *transcript.Node, recorded *exchange) []byte {
 	switch {
 	case recorded == nil && n.Operation() == "Receive":
 		if r.over {
-			return r.rewrite(n, string(wsmantest.Fault(2150858843)))
+			return r.rewrite(n, string(winrmtest.Fault(2150858843)))
 		}
 		return nil
 	case recorded == nil || recorded.response == nil || recorded.response.Find("Body") == nil:

@@ -18,7 +18,7 @@ import (
 	"github.com/epo-dev/epo/psrp/winrm"
 	"github.com/epo-dev/epo/psrp/winrm/internal/ntlm"
 	"github.com/epo-dev/epo/psrp/winrm/internal/sealing"
-	"github.com/epo-dev/epo/psrp/winrm/internal/wsmantest"
+	"github.com/epo-dev/epo/psrp/winrm/winrmtest"
 )
 
 // TestUnsealedAnswerIsRefused: on plain HTTP an answer that is not sealed is
@@ -28,8 +28,8 @@ func TestUnsealedAnswerIsRefused(t *testing.T) {
 	for _, operation := range []string{"Create", "Command", "Receive"} {
 		t.Run(operation, func(t *testing.T) {
 			t.Parallel()
-			b := serve(t, sealed, scripted(t, echo), func(c *wsmantest.Config) {
-				c.Before = func(w http.ResponseWriter, _ *http.Request, op wsmantest.Operation) bool {
+			b := serve(t, sealed, scripted(t, echo), func(c *winrmtest.Config) {
+				c.Before = func(w http.ResponseWriter, _ *http.Request, op winrmtest.Operation) bool {
 					return op.Name == operation && (operation == "Create" || op.Command != "") && fault(w, 2150858793)
 				}
 			})
@@ -59,10 +59,10 @@ func TestTamperedAnswerBreaksThePool(t *testing.T) {
 		"length":     func(b []byte) []byte { return bytes.Replace(b, []byte("Length="), []byte("Length=1"), 1) },
 		"frame":      func(b []byte) []byte { return b[:len(b)-10] },
 	} {
-		t.Run(name, func(t *testing.T) {
+		t.Run(string(name), func(t *testing.T) {
 			t.Parallel()
-			b := serve(t, sealed, scripted(t, echo), func(c *wsmantest.Config) {
-				c.Tamper = func(op wsmantest.Operation, contentType string, body []byte) (string, []byte) {
+			b := serve(t, sealed, scripted(t, echo), func(c *winrmtest.Config) {
+				c.Tamper = func(op winrmtest.Operation, contentType string, body []byte) (string, []byte) {
 					if op.Name == "Receive" && op.Command != "" {
 						body = change(body)
 					}
@@ -121,7 +121,7 @@ func (noSealing) Authenticate(context.Context, winrm.Channel, winrm.Exchange) (w
 // TestNoFallback: whatever authenticates, nothing is sent unsealed over HTTP.
 func TestNoFallback(t *testing.T) {
 	t.Parallel()
-	b := serve(t, sealed, scripted(t, echo), func(c *wsmantest.Config) { c.NTLM = nil })
+	b := serve(t, sealed, scripted(t, echo), func(c *winrmtest.Config) { c.NTLM = nil })
 	b.config.Auth = noSealing{}
 	_, err := psrp.Open(ctx(t), b.transport(t), psrp.Config{})
 	require.ErrorIs(t, err, winrm.ErrUnsealed)
@@ -143,7 +143,7 @@ func TestServerCertificate(t *testing.T) {
 // is refused by a server that looks.
 func TestChannelBinding(t *testing.T) {
 	t.Parallel()
-	b := serve(t, "NTLM bound to TLS", scripted(t, echo), func(c *wsmantest.Config) {
+	b := serve(t, "NTLM bound to TLS", scripted(t, echo), func(c *winrmtest.Config) {
 		c.ChannelBinding = []byte("tls-server-end-point:of another certificate")
 	})
 	_, err := psrp.Open(ctx(t), b.transport(t), psrp.Config{})
@@ -157,7 +157,7 @@ func TestSecretsAreNotLogged(t *testing.T) {
 	t.Parallel()
 	const script = "secret-script-text"
 	var all strings.Builder
-	for name := range variants {
+	for _, name := range variants {
 		b := serve(t, name, scripted(t, echo), nil)
 		pool := b.open(t, psrp.Config{Logger: b.config.Logger})
 		collect(t, pool, psrp.Script(script))
@@ -201,7 +201,7 @@ func TestPasswordHasNoText(t *testing.T) {
 // not tried again, which might lock the account.
 func TestRefusedLater(t *testing.T) {
 	t.Parallel()
-	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, _ wsmantest.Operation) bool {
+	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, _ winrmtest.Operation) bool {
 		w.Header().Set("WWW-Authenticate", "Basic realm=x")
 		w.WriteHeader(http.StatusUnauthorized)
 		return true
@@ -225,8 +225,8 @@ func TestRefusedLater(t *testing.T) {
 // TestUnrelatedAnswer: an answer to another request is not taken for this one.
 func TestUnrelatedAnswer(t *testing.T) {
 	t.Parallel()
-	b := serve(t, basic, scripted(t, echo), func(c *wsmantest.Config) {
-		c.Tamper = func(op wsmantest.Operation, contentType string, body []byte) (string, []byte) {
+	b := serve(t, basic, scripted(t, echo), func(c *winrmtest.Config) {
+		c.Tamper = func(op winrmtest.Operation, contentType string, body []byte) (string, []byte) {
 			if op.Name == "Command" {
 				body = bytes.Replace(body, []byte("<a:RelatesTo>uuid:"), []byte("<a:RelatesTo>uuid:0"), 1)
 			}

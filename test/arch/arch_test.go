@@ -71,6 +71,9 @@ var (
 	agentSide  = []string{"internal/agent/...", "internal/executor/...", "internal/runtime/...", "psrp/..."}
 )
 
+// testSupport are the packages that only tests and test support import.
+var testSupport = []string{"psrp/psrptest", "psrp/winrm/winrmtest", "psrp/ssh/sshtest"}
+
 var rules = []rule{
 	{"psrp/...", []string{"*"}, []string{"psrp/...", "golang.org/x/crypto/ssh/..."}, "psrp is a public package: the standard library only"},
 	{"psrp", []string{"golang.org/..."}, nil, "only psrp/ssh may use x/crypto/ssh"},
@@ -136,6 +139,9 @@ func TestImportArrowsPointDown(t *testing.T) {
 			}
 			if strings.HasPrefix(imp, module+"/internal/testkit") && !strings.HasPrefix(p.ImportPath, module+"/internal/testkit") && !strings.HasPrefix(p.ImportPath, module+"/test/") {
 				t.Errorf("%s imports %s: testkit is for tests only", p.ImportPath, imp)
+			}
+			if slices.Contains(testSupport, strings.TrimPrefix(imp, module+"/")) && !strings.HasPrefix(p.ImportPath, module+"/internal/testkit") {
+				t.Errorf("%s imports %s: only _test.go files may", p.ImportPath, imp)
 			}
 		}
 	}

@@ -1,4 +1,4 @@
-package wsmantest_test
+package winrmtest_test
 
 import (
 	"bytes"
@@ -19,7 +19,7 @@ import (
 	"github.com/epo-dev/epo/psrp"
 	"github.com/epo-dev/epo/psrp/clixml"
 	"github.com/epo-dev/epo/psrp/winrm/internal/transcript"
-	"github.com/epo-dev/epo/psrp/winrm/internal/wsmantest"
+	"github.com/epo-dev/epo/psrp/winrm/winrmtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -79,13 +79,13 @@ var supported = []string{"Create", "Command", "Send", "Receive", "Signal", "Dele
 // server gives the answer that Windows gave, when its engine says the same.
 func TestAgainstWindows(t *testing.T) {
 	t.Parallel()
-	all, err := transcript.Load("../../testdata/winrm-transcripts")
+	all, err := transcript.Load("../testdata/winrm-transcripts")
 	require.NoError(t, err)
 	checked := 0
 	for _, file := range all {
 		var latest *parrot
 		engines := map[string]*parrot{} // by ShellId
-		server := wsmantest.Start(wsmantest.Config{Engine: func() (psrp.Transport, func(), error) {
+		server := winrmtest.NewServer(winrmtest.Config{Engine: func() (psrp.Transport, func(), error) {
 			latest = newParrot()
 			return latest, func() {}, nil
 		}})
@@ -115,7 +115,7 @@ func TestAgainstWindows(t *testing.T) {
 var operationTimeout = regexp.MustCompile(`PT\d+S</wsman:OperationTimeout>`)
 
 // exchange lets the engine say what was recorded and performs the request.
-func exchange(t *testing.T, server *wsmantest.Server, engine *parrot, request string, recorded *transcript.Node) *transcript.Node {
+func exchange(t *testing.T, server *winrmtest.Server, engine *parrot, request string, recorded *transcript.Node) *transcript.Node {
 	t.Helper()
 	if recorded.Find("Fault") != nil {
 		request = operationTimeout.ReplaceAllString(request, "PT0.01S</wsman:OperationTimeout>")

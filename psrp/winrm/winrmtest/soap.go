@@ -1,4 +1,4 @@
-package wsmantest
+package winrmtest
 
 import (
 	"encoding/base64"
@@ -122,7 +122,7 @@ func (s *Server) operate(w http.ResponseWriter, httpRequest *http.Request, envel
 		w.WriteHeader(http.StatusBadRequest)
 		return
 	}
-	op := s.record(Operation{Name: r.operation(), Command: r.command(), Size: len(envelope)})
+	op := s.record(Operation{Name: r.operation(), Command: r.command(), Resource: r.Header.ResourceURI, Size: len(envelope)})
 	if s.config.Before != nil && s.config.Before(w, httpRequest, op) {
 		return
 	}

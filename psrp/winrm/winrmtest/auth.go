@@ -1,4 +1,4 @@
-package wsmantest
+package winrmtest
 
 import (
 	"bytes"

@@ -1,12 +1,13 @@
-// Package wsmantest is a WS-Man service for tests: enough of WinRM to open
+// Package winrmtest is a WS-Man service for tests: enough of WinRM to open
 // PowerShell shells over HTTP and HTTPS, with NTLM and sealing, Basic and
 // client certificates. Behind each shell is another [psrp.Transport], such as
 // that of a real `pwsh -s`, so that what a client does is done for real.
 //
 // It is independent of what it tests where that is possible: it reads requests
-// with encoding/xml and writes answers in the form of recorded ones. Only tests
+// with encoding/xml and writes answers in the form of recorded ones; it is held
+// against the recordings itself. [Start] is all that most tests need. Only tests
 // import it.
-package wsmantest
+package winrmtest
 
 import (
 	"context"
@@ -47,10 +48,11 @@ type Account struct{ Domain, User, Password string }
 
 // Operation is one request as a server sees it.
 type Operation struct {
-	Name    string // last part of the action
-	Command string // CommandId; "" for the shell
-	Size    int    // of the envelope in bytes
-	Number  int    // of this operation on its target, from 1
+	Name     string // last part of the action
+	Command  string // CommandId; "" for the shell
+	Resource string // URI, with the name of the session configuration
+	Size     int    // of the envelope in bytes
+	Number   int    // of this operation on its target, from 1
 }
 
 // A Server serves until it is closed.
@@ -65,8 +67,8 @@ type Server struct {
 	handshakes int
 }
 
-// Start starts a server on a free port of the loopback interface.
-func Start(c Config) *Server {
+// NewServer starts a server on a free port of the loopback interface.
+func NewServer(c Config) *Server {
 	s := &Server{config: c, shells: make(map[string]*shell), counts: make(map[string]int)}
 	s.http = httptest.NewUnstartedServer(http.HandlerFunc(s.serve))
 	s.http.Config.ConnContext = func(ctx context.Context, _ net.Conn) context.Context {
