@@ -44,8 +44,8 @@ var (
 var views = map[string]access{
 	"agents": readers, "attempts": readers, "audit_log": auditors, "enrollment_tokens": readers, "job_run_logs": readers,
 	"job_run_targets": readers, "job_runs": readers, "job_targets": readers, "jobs": readers, "pools": readers,
-	"script_contents": readers, "script_versions": readers, "scripts": readers, "targets": readers, "tenants": readers,
-	"users": readers,
+	"script_contents": readers, "script_inspections": readers, "script_versions": readers, "scripts": readers,
+	"target_inspections": readers, "targets": readers, "tenants": readers, "users": readers,
 }
 
 // function says who may call a function of api, with which arguments of a
@@ -58,13 +58,13 @@ type function struct {
 
 // things are rows of a tenant that arguments can name.
 type things struct {
-	tenant, user, agent, pool, target, script, version, job, run, attempt string
+	tenant, user, agent, pool, target, script, version, job, run, attempt, inspection string
 }
 
 // random names rows that exist nowhere.
 func random() things {
 	id := uuid.NewString
-	return things{id(), id(), id(), id(), id(), id(), id(), id(), id(), id()}
+	return things{id(), id(), id(), id(), id(), id(), id(), id(), id(), id(), id()}
 }
 
 func (x things) items(more string) any {
@@ -76,6 +76,7 @@ var functions = map[string]function{
 		return testkit.Args{"attempt_id": x.attempt, "fencing_token": 1, "first_seq": 2, "record_count": 1, "chunk": "{}"}
 	}, "lease_lost"},
 	"cancel_run":              {operators, func(x things) testkit.Args { return testkit.Args{"run_id": x.run} }, notFound},
+	"claim_inspections":       {agentsOnly, func(things) testkit.Args { return testkit.Args{"max": 1} }, ""},
 	"claim_run_targets":       {agentsOnly, func(things) testkit.Args { return testkit.Args{"max_targets": 1} }, ""},
 	"create_enrollment_token": {admins, func(x things) testkit.Args { return testkit.Args{"pool_id": x.pool} }, notFound},
 	"create_job": {operators, func(x things) testkit.Args {
@@ -89,7 +90,12 @@ var functions = map[string]function{
 	"finish_attempts": {agentsOnly, func(x things) testkit.Args {
 		return testkit.Args{"results": x.items(`,"last_seq":1,"state":"succeeded","exit_code":0`)}
 	}, "items"},
+	"finish_inspection": {agentsOnly, func(x things) testkit.Args {
+		return testkit.Args{"inspection_id": x.inspection, "fencing_token": 1, "result": json.RawMessage(`{"ok":true}`)}
+	}, "lease_lost"},
 	"get_script_content": {agentsOnly, func(x things) testkit.Args { return testkit.Args{"script_version_id": x.version} }, notFound},
+	"inspect_script":     {operators, func(x things) testkit.Args { return testkit.Args{"script_version_id": x.version} }, notFound},
+	"inspect_target":     {operators, func(x things) testkit.Args { return testkit.Args{"target_id": x.target} }, notFound},
 	"push_script":        {operators, func(things) testkit.Args { return testkit.Args{"name": "hello", "content": "MQ=="} }, ""},
 	"queue_run": {operators, func(x things) testkit.Args {
 		return testkit.Args{"script_id": x.script, "target_ids": []string{x.target}}
@@ -113,6 +119,12 @@ var foreignArguments = map[string]func(own, other things) testkit.Args{
 	},
 	"queue_run with a foreign target": func(own, other things) testkit.Args {
 		return testkit.Args{"script_id": own.script, "target_ids": []string{other.target}}
+	},
+	"queue_run with a foreign version": func(own, other things) testkit.Args {
+		return testkit.Args{"script_id": own.script, "script_version_id": other.version, "target_ids": []string{own.target}}
+	},
+	"queue_run with nothing but a foreign version": func(own, other things) testkit.Args {
+		return testkit.Args{"script_version_id": other.version, "target_ids": []string{own.target}}
 	},
 	"queue_run with a foreign job": func(_, other things) testkit.Args { return testkit.Args{"job_id": other.job} },
 }
@@ -150,7 +162,9 @@ func fill(t *testing.T, b bundle) things {
 	b.start(t, c)
 	b.append(t, c, 1, 1)
 	b.QueueRun(t, b.scriptID)
-	return things{b.ID, b.Operator.ID, b.agent.ID, b.PoolID, b.TargetID, b.scriptID, b.versionID, job, run, c.AttemptID}
+	b.Call(t, b.Operator, "inspect_target", testkit.Args{"target_id": b.TargetID})
+	inspection := b.claimInspections(t, "target")[0].ID
+	return things{b.ID, b.Operator.ID, b.agent.ID, b.PoolID, b.TargetID, b.scriptID, b.versionID, job, run, c.AttemptID, inspection}
 }
 
 // do runs one statement in the name of a caller, as the facade would, and takes

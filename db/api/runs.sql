@@ -5,7 +5,7 @@ select
   r.id, r.job_id, j.name as job_name,
   v.script_id, s.name as script_name, r.script_version_id, v.version as script_version,
   encode(v.sha256, 'hex') as script_sha256,
-  r.parameters, r.timeout_seconds, r.state, r.trigger, r.requested_by, u.name as requested_by_name,
+  r.parameters, r.checked, r.timeout_seconds, r.state, r.trigger, r.requested_by, u.name as requested_by_name,
   r.created_at, r.started_at, r.finished_at, r.expires_at, r.cancel_requested_at,
   r.targets_total,
   r.targets_total - r.targets_succeeded - r.targets_failed - a.active as targets_pending,
@@ -71,7 +71,7 @@ set local role epo_definer;
 
 -- A run and all its targets in one statement each, however many they are.
 create function epo.insert_run(
-  job_id uuid, script_version_id uuid, target_ids uuid[], parameters jsonb, timeout_seconds integer,
+  job_id uuid, script_version_id uuid, target_ids uuid[], parameters jsonb, checked boolean, timeout_seconds integer,
   idempotency_key text, request_digest bytea)
 returns uuid
 language plpgsql
@@ -84,10 +84,10 @@ declare
   v_targets uuid[] := array(select distinct u.id from unnest(insert_run.target_ids) as u (id));
 begin
   insert into epo.job_runs (
-    tenant_id, job_id, script_version_id, parameters, timeout_seconds, retryable, max_attempts,
+    tenant_id, job_id, script_version_id, parameters, checked, timeout_seconds, retryable, max_attempts,
     requested_by, idempotency_key, request_digest, expires_at, targets_total)
   select
-    j.tenant_id, j.id, insert_run.script_version_id, insert_run.parameters, insert_run.timeout_seconds,
+    j.tenant_id, j.id, insert_run.script_version_id, insert_run.parameters, insert_run.checked, insert_run.timeout_seconds,
     j.retryable, j.max_attempts, epo.current_user_id(), insert_run.idempotency_key, insert_run.request_digest,
     now() + make_interval(secs => p.queue_ttl_seconds),
     cardinality(v_targets)
@@ -113,7 +113,7 @@ begin
   return v_id;
 end
 $$;
-comment on function epo.insert_run(uuid, uuid, uuid[], jsonb, integer, text, bytea) is
+comment on function epo.insert_run(uuid, uuid, uuid[], jsonb, boolean, integer, text, bytea) is
   'Materialises a run of a job on targets; null where another transaction was first with the same idempotency key.';
 
 create function epo.find_run(idempotency_key text, request_digest bytea) returns jsonb
@@ -123,7 +123,7 @@ as $$
 declare
   v_run record;
 begin
-  select r.id, r.state, r.request_digest into v_run
+  select r.id, r.state, r.checked, r.request_digest into v_run
   from epo.job_runs as r
   where r.tenant_id = epo.current_tenant_id()
     and r.idempotency_key = find_run.idempotency_key;
@@ -132,7 +132,7 @@ begin
   elsif v_run.request_digest <> find_run.request_digest then
     perform epo.raise('conflict', 409, 'the idempotency key belongs to another request');
   end if;
-  return jsonb_build_object('run_id', v_run.id, 'state', v_run.state, 'created', false);
+  return jsonb_build_object('run_id', v_run.id, 'state', v_run.state, 'checked', v_run.checked, 'created', false);
 end
 $$;
 comment on function epo.find_run(text, bytea) is 'The run that an earlier request with the same key made.';
@@ -173,7 +173,8 @@ end
 $$;
 comment on function epo.find_job(uuid) is 'A job of the tenant that has a name.';
 
-create function epo.make_hidden_job(script_id uuid, target_ids uuid[], parameters jsonb, timeout_seconds integer)
+create function epo.make_hidden_job(
+  script_id uuid, script_version_id uuid, target_ids uuid[], parameters jsonb, timeout_seconds integer)
 returns epo.jobs
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -183,7 +184,13 @@ declare
   v_job epo.jobs;
 begin
   v_id := epo.insert_job(
-    null, make_hidden_job.script_id, null, make_hidden_job.target_ids, make_hidden_job.parameters,
+    null,
+    coalesce(make_hidden_job.script_id, (
+      select v.script_id
+      from epo.script_versions as v
+      where v.tenant_id = epo.current_tenant_id()
+        and v.id = make_hidden_job.script_version_id)),
+    make_hidden_job.script_version_id, make_hidden_job.target_ids, make_hidden_job.parameters,
     make_hidden_job.timeout_seconds, false, 1);
   select j.* into v_job
   from epo.jobs as j
@@ -192,12 +199,13 @@ begin
   return v_job;
 end
 $$;
-comment on function epo.make_hidden_job(uuid, uuid[], jsonb, integer) is
+comment on function epo.make_hidden_job(uuid, uuid, uuid[], jsonb, integer) is
   'A run without a job gets a hidden one, so that it passes the same checks.';
 
 create function api.queue_run(
   job_id uuid default null, script_id uuid default null, target_ids uuid[] default null,
-  parameters jsonb default '{}', timeout_seconds integer default null, idempotency_key text default null)
+  parameters jsonb default '{}', timeout_seconds integer default null, idempotency_key text default null,
+  script_version_id uuid default null)
 returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -205,18 +213,21 @@ as $$
 declare
   v_parameters jsonb := coalesce(queue_run.parameters, '{}');
   v_digest bytea := sha256(convert_to(jsonb_build_array(
-    queue_run.job_id, queue_run.script_id, queue_run.target_ids, v_parameters, queue_run.timeout_seconds)::text, 'UTF8'));
+    queue_run.job_id, queue_run.script_id, queue_run.target_ids, v_parameters, queue_run.timeout_seconds)::text
+    || coalesce(queue_run.script_version_id::text, ''), 'UTF8'));
   v_job epo.jobs;
   v_targets uuid[] := queue_run.target_ids;
+  v_version uuid;
+  v_checked boolean;
   v_run uuid;
   v_found jsonb;
 begin
   perform epo.require_role('admin', 'operator');
   perform epo.require_object(v_parameters, 'parameters');
   perform epo.require_limits(queue_run.timeout_seconds, false, 1);
-  if (queue_run.job_id is null) = (queue_run.script_id is null)
+  if (queue_run.job_id is null) = (coalesce(queue_run.script_id, queue_run.script_version_id) is null)
     or (queue_run.job_id is not null and queue_run.target_ids is not null) then
-    perform epo.raise_invalid('give a job_id, or a script_id with target_ids');
+    perform epo.raise_invalid('give a job_id, or a script_id or script_version_id with target_ids');
   elsif char_length(queue_run.idempotency_key) not between 1 and 255 then
     perform epo.raise_invalid('idempotency_key must have 1 to 255 characters');
   end if;
@@ -236,21 +247,23 @@ begin
         and t.job_id = v_job.id);
   else
     v_job := epo.make_hidden_job(
-      queue_run.script_id, v_targets, v_parameters, queue_run.timeout_seconds);
+      queue_run.script_id, queue_run.script_version_id, v_targets, v_parameters, queue_run.timeout_seconds);
   end if;
   perform epo.require_targets(v_targets);
+  v_version := epo.choose_version(v_job.script_id, v_job.script_version_id);
+  v_parameters := v_job.parameters || v_parameters;
+  v_checked := false;
   v_run := epo.insert_run(
-    v_job.id, epo.choose_version(v_job.script_id, v_job.script_version_id), v_targets,
-    v_job.parameters || v_parameters, coalesce(queue_run.timeout_seconds, v_job.timeout_seconds),
+    v_job.id, v_version, v_targets, v_parameters, v_checked, coalesce(queue_run.timeout_seconds, v_job.timeout_seconds),
     queue_run.idempotency_key, v_digest);
   if v_run is null then
     return epo.find_run(queue_run.idempotency_key, v_digest);
   end if;
-  return jsonb_build_object('run_id', v_run, 'state', 'queued', 'created', true);
+  return jsonb_build_object('run_id', v_run, 'state', 'queued', 'checked', v_checked, 'created', true);
 end
 $$;
-comment on function api.queue_run(uuid, uuid, uuid[], jsonb, integer, text) is
-  'Queues a run of a job, or of a script on targets. Parameters of the run stand over those of the job. The same idempotency key again gives the first run.';
+comment on function api.queue_run(uuid, uuid, uuid[], jsonb, integer, text, uuid) is
+  'Queues a run of a job, or of a script or one version of it on targets. Parameters of the run stand over those of the job. The same idempotency key again gives the first run.';
 
 create function api.cancel_run(run_id uuid) returns jsonb
 language plpgsql security definer
@@ -298,6 +311,6 @@ $$;
 comment on function api.cancel_run(uuid) is
   'Asks to end a run: waiting targets end at once, running ones when their agent has stopped them. 409 run_finished after the end.';
 
-grant execute on function api.queue_run(uuid, uuid, uuid[], jsonb, integer, text), api.cancel_run(uuid) to app_user, app_admin;
+grant execute on function api.queue_run(uuid, uuid, uuid[], jsonb, integer, text, uuid), api.cancel_run(uuid) to app_user, app_admin;
 
 reset role;

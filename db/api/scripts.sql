@@ -132,6 +132,9 @@ begin
       and s.id = v_script
       and push_script.description is not null
       and s.description is distinct from push_script.description;
+    if not epo.is_inspected(v_latest.id) then
+      perform epo.queue_script_inspection(v_latest.id);
+    end if;
     return epo.describe_push(v_script, v_latest.id, false);
   end if;
 
@@ -141,11 +144,12 @@ begin
   update epo.scripts as s
   set description = coalesce(push_script.description, s.description), updated_at = now()
   where s.tenant_id = v_tenant and s.id = v_script;
+  perform epo.queue_script_inspection(v_version.id);
   return epo.describe_push(v_script, v_version.id, true);
 end
 $$;
 comment on function api.push_script(text, text, text, text) is
-  'Stores the exact bytes (base64) as the next version of a script, which it makes if needed. The same bytes as the latest version make none.';
+  'Stores the exact bytes (base64) as the next version of a script, which it makes if needed, and has it inspected. The same bytes as the latest version make none.';
 
 create function epo.describe_push(script_id uuid, version_id uuid, created boolean) returns jsonb
 language plpgsql stable
@@ -170,7 +174,7 @@ comment on function epo.describe_push(uuid, uuid, boolean) is 'The answer to a p
 
 grant execute on function api.push_script(text, text, text, text) to app_user, app_admin;
 
--- An agent reads what it is about to run, and nothing else.
+-- An agent reads what it is about to run or to inspect, and nothing else.
 create function api.get_script_content(script_version_id uuid) returns jsonb
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -182,21 +186,29 @@ begin
   from epo.script_versions as v
   where v.tenant_id = epo.current_tenant_id()
     and v.id = get_script_content.script_version_id
-    and exists (
-      select
-      from epo.attempts as a
-      join epo.job_runs as r on r.tenant_id = a.tenant_id and r.id = a.run_id
-      where a.tenant_id = v.tenant_id
-        and a.agent_id = epo.current_agent_id()
-        and a.state in ('claimed', 'running')
-        and r.script_version_id = v.id);
+    and (
+      exists (
+        select
+        from epo.attempts as a
+        join epo.job_runs as r on r.tenant_id = a.tenant_id and r.id = a.run_id
+        where a.tenant_id = v.tenant_id
+          and a.agent_id = epo.current_agent_id()
+          and a.state in ('claimed', 'running')
+          and r.script_version_id = v.id)
+      or exists (
+        select
+        from epo.inspections as i
+        where i.tenant_id = v.tenant_id
+          and i.script_version_id = v.id
+          and i.agent_id = epo.current_agent_id()
+          and i.state = 'claimed'));
   if v_content is null then
     perform epo.raise_not_found();
   end if;
   return v_content;
 end
 $$;
-comment on function api.get_script_content(uuid) is 'The bytes of a version that the agent has a live attempt on.';
+comment on function api.get_script_content(uuid) is 'The bytes of a version that the agent has a live attempt on, or is inspecting.';
 grant execute on function api.get_script_content(uuid) to app_agent;
 
 reset role;

@@ -49,7 +49,7 @@ begin atomic
     ('epo.job_targets', 'track', '{job_id,target_id}'),
     ('epo.job_targets', 'ignore', '{tenant_id}'),
     ('epo.job_runs', 'track',
-      '{id,job_id,script_version_id,parameters,timeout_seconds,retryable,max_attempts,state,trigger,requested_by,idempotency_key,expires_at,cancel_requested_by,targets_total,targets_succeeded,targets_failed}'),
+      '{id,job_id,script_version_id,parameters,timeout_seconds,retryable,max_attempts,state,trigger,requested_by,idempotency_key,checked,expires_at,cancel_requested_by,targets_total,targets_succeeded,targets_failed}'),
     ('epo.job_runs', 'ignore',
       '{tenant_id,request_digest,created_at,started_at,finished_at,cancel_requested_at,targets_timed_out,targets_expired}'),
     ('epo.job_run_targets', 'track', '{id,run_id,target_id,state,attempt_id,exit_code,error}'),
@@ -58,6 +58,8 @@ begin atomic
       '{id,run_id,run_target_id,number,agent_id,state,isolation,engine_version,exit_code,error}'),
     ('epo.attempts', 'ignore',
       '{tenant_id,fencing_token,next_seq,claimed_at,started_at,finished_at,lease_expires_at}'),
+    ('epo.inspections', 'track', '{id,kind,script_version_id,target_id,state,agent_id,ok,error,requested_by}'),
+    ('epo.inspections', 'ignore', '{tenant_id,lane_id,attempts,result,requested_at,expires_at,lease_expires_at,finished_at}'),
     ('epo.job_run_logs', 'append',
       '{tenant_id,run_id,attempt_id,run_target_id,first_seq,last_seq,chunk,created_at}')
   ) as m (table_name, mark, columns);

@@ -33,6 +33,13 @@ create or replace trigger t500_frozen
 comment on trigger t500_frozen on epo.attempts is 'An attempt that ended never changes.';
 
 create or replace trigger t500_frozen
+  before update or delete on epo.inspections
+  for each row
+  when (old.finished_at is not null)
+  execute function epo.tg_frozen();
+comment on trigger t500_frozen on epo.inspections is 'An inspection that ended never changes.';
+
+create or replace trigger t500_frozen
   before update or delete on epo.script_versions
   for each row
   execute function epo.tg_frozen();

@@ -8,7 +8,8 @@ revoke all on all tables in schema auth from app_anon, app_user, app_admin, app_
 
 grant select on
   epo.tenants, epo.tenant_policies, epo.pools, epo.agents, epo.agent_status, epo.scripts, epo.script_versions,
-  epo.targets, epo.jobs, epo.job_targets, epo.job_runs, epo.job_run_targets, epo.attempts, epo.job_run_logs
+  epo.targets, epo.jobs, epo.job_targets, epo.job_runs, epo.job_run_targets, epo.attempts, epo.job_run_logs,
+  epo.inspections
   to app_user, app_admin;
 grant select (tenant_id, id, name, display_name, disabled_at, created_at, last_sign_in_at) on auth.users
   to app_user, app_admin;
@@ -23,7 +24,7 @@ grant select, insert on
   epo.pools, epo.script_versions, epo.targets, epo.jobs, epo.job_targets, epo.job_run_logs
   to epo_definer;
 grant select, insert, update on
-  epo.scripts, epo.job_runs, epo.job_run_targets, epo.attempts
+  epo.scripts, epo.job_runs, epo.job_run_targets, epo.attempts, epo.inspections
   to epo_definer;
 grant select, update on epo.agents, epo.agent_status, epo.agent_keys to epo_definer;
 grant select, update on auth.users, auth.refresh_tokens to epo_definer;
@@ -32,7 +33,8 @@ grant select, insert on auth.enrollment_tokens to epo_definer;
 
 grant select, insert, update, delete on
   epo.tenants, epo.tenant_policies, epo.pools, epo.agents, epo.agent_status, epo.agent_keys, epo.scripts,
-  epo.targets, epo.jobs, epo.job_targets, epo.job_runs, epo.job_run_targets, epo.attempts
+  epo.targets, epo.jobs, epo.job_targets, epo.job_runs, epo.job_run_targets, epo.attempts,
+  epo.inspections
   to epo_system;
 grant select on epo.script_versions, epo.job_run_logs to epo_system;
 grant select, insert, update, delete on

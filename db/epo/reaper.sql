@@ -156,6 +156,71 @@ $$;
 comment on function epo.end_waiting_targets(integer) is
   'Ends run targets that waited longer than their tenant allows, and those that came back to the queue while their run was cancelled.';
 
+-- An agent that ends with an inspection in its hands leaves it to the next, three
+-- times: a script that takes agents down with it is not handed round for ever.
+create function epo.end_lost_inspections(max_inspections integer) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_ids uuid[];
+  v_result jsonb;
+begin
+  v_ids := array(
+    select i.id
+    from epo.inspections as i
+    where i.state = 'claimed'
+      and i.lease_expires_at < now()
+    union all
+    select i.id
+    from epo.inspections as i
+    where i.state = 'pending'
+      and i.expires_at < now()
+    limit end_lost_inspections.max_inspections);
+  if cardinality(v_ids) = 0 then
+    return jsonb_build_object('ended', 0, 'wakes', '[]'::jsonb);
+  end if;
+  v_ids := array(
+    select i.id
+    from epo.inspections as i
+    where i.id = any(v_ids)
+    order by i.id
+    for update skip locked);
+  with moved as (
+    update epo.inspections as i
+    set state = d.state,
+      agent_id = case when d.state = 'failed' then i.agent_id end,
+      error = case when d.state = 'failed' then
+        jsonb_build_object('code', 'lease_lost', 'message', 'three agents took it, and none of them gave an answer') end,
+      lease_expires_at = null,
+      finished_at = case when d.state <> 'pending' then now() end
+    from (
+      select
+        w.tenant_id, w.id,
+        case
+          when w.expires_at < now() then 'expired'
+          when w.attempts < 3 then 'pending'
+          else 'failed'
+        end as state
+      from epo.inspections as w
+      where w.id = any(v_ids)
+    ) as d
+    where i.tenant_id = d.tenant_id
+      and i.id = d.id
+      and ((i.state = 'claimed' and i.lease_expires_at < now()) or (i.state = 'pending' and i.expires_at < now()))
+    returning i.tenant_id, i.state
+  )
+  select jsonb_build_object(
+    'ended', count(*),
+    'wakes', coalesce(jsonb_agg(distinct 'agents:' || m.tenant_id) filter (where m.state = 'pending'), '[]'))
+  into v_result
+  from moved as m;
+  return v_result;
+end
+$$;
+comment on function epo.end_lost_inspections(integer) is
+  'Ends claims of inspections whose lease is over: back to the queue up to three times, then failed; and those that waited too long.';
+
 create function epo.reap_leases(max_targets integer default 1000) returns jsonb
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -163,16 +228,19 @@ as $$
 declare
   v_lost jsonb;
   v_waiting jsonb;
+  v_inspections jsonb;
 begin
   perform epo.act_as('system:reaper');
   v_lost := epo.end_lost_attempts(reap_leases.max_targets);
   v_waiting := epo.end_waiting_targets(reap_leases.max_targets);
+  v_inspections := epo.end_lost_inspections(reap_leases.max_targets);
   return jsonb_build_object(
     'requeued', v_lost -> 'requeued',
     'unknown', v_lost -> 'unknown',
     'expired', v_waiting -> 'expired',
     'cancelled', (v_lost ->> 'cancelled')::integer + (v_waiting ->> 'cancelled')::integer,
-    'wakes', (v_lost -> 'wakes') || (v_waiting -> 'wakes'));
+    'inspections', v_inspections -> 'ended',
+    'wakes', (v_lost -> 'wakes') || (v_waiting -> 'wakes') || (v_inspections -> 'wakes'));
 end
 $$;
 comment on function epo.reap_leases(integer) is

@@ -1,10 +1,11 @@
--- What has reached its end never changes: runs, run targets and attempts when
--- finished; versions, logs and the bootstrap from the start.
+-- What has reached its end never changes: runs, run targets, attempts and
+-- inspections when finished; versions, logs and the bootstrap from the start.
 select w.table_name as object, 'has no trigger that freezes it' as problem
 from (values
   ('epo.job_runs', 'WHEN ((old.finished_at IS NOT NULL)) '),
   ('epo.job_run_targets', 'WHEN ((old.finished_at IS NOT NULL)) '),
   ('epo.attempts', 'WHEN ((old.finished_at IS NOT NULL)) '),
+  ('epo.inspections', 'WHEN ((old.finished_at IS NOT NULL)) '),
   ('epo.script_versions', ''),
   ('auth.bootstraps', ''),
   ('epo.job_run_logs', '')

@@ -23,6 +23,7 @@ const (
 	CodeScriptEmpty     = "script_empty"
 	CodeScriptTooLarge  = "script_too_large"
 	CodeScriptNotText   = "script_not_text"
+	CodeScriptInvalid   = "script_invalid" // it has syntax errors; details is the first one's line
 	CodeLogGap          = "log_gap"
 
 	// Results of an attempt, beside those of record.go.
