@@ -55,7 +55,7 @@ func (s *Server) ackData(target psrp.GUID, p *Pipeline, after []func()) {
 			f()
 		}
 	}
-	go func() {
+	s.wg.Go(func() {
 		if p == nil {
 			run()
 		}
@@ -67,7 +67,7 @@ func (s *Server) ackData(target psrp.GUID, p *Pipeline, after []func()) {
 		if p != nil {
 			run()
 		}
-	}()
+	})
 }
 
 // message takes a message and gives what is to be done about it.
@@ -175,10 +175,10 @@ func (s *Server) signal(id psrp.GUID) error {
 		return nil
 	}
 	p.signalOnce.Do(func() { close(p.Stopped) })
-	go func() {
+	s.wg.Go(func() {
 		p.waitEnd()
 		s.Ack(stdio.SignalAck, id, nil)
-	}()
+	})
 	return nil
 }
 
@@ -200,10 +200,10 @@ func (s *Server) close(id psrp.GUID) error {
 	delete(s.pipelines, id)
 	s.closed[id] = true
 	p.signalOnce.Do(func() { close(p.Stopped) })
-	go func() {
+	s.wg.Go(func() {
 		p.waitEnd()
 		s.Ack(stdio.CloseAck, id, nil)
-	}()
+	})
 	return nil
 }
 
@@ -213,10 +213,10 @@ func (s *Server) closePool() error {
 		return fmt.Errorf("mistake: Close of the pool with %d pipelines not closed", n)
 	}
 	s.reset()
-	go func() {
+	s.wg.Go(func() {
 		s.closeState()
 		s.Write(stdio.Line{Kind: stdio.CloseAck})
-	}()
+	})
 	return nil
 }
 
