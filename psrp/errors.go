@@ -33,6 +33,8 @@ var (
 	// ErrPlainTransport refuses protocol version 2.4 on a transport that others
 	// could read: it sends SecureStrings as plain text.
 	ErrPlainTransport = errors.New("psrp: protocol version 2.4 would send SecureStrings readable on this transport; use 2.3")
+	// ErrNoConnect: the transport has no way back to a pool that was left.
+	ErrNoConnect = errors.New("psrp: this transport cannot connect to a pool that exists")
 	// ErrRefused: the server said no to a request about the pool.
 	ErrRefused = errors.New("psrp: the server refuses")
 )

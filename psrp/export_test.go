@@ -28,7 +28,7 @@ var smallKey = sync.OnceValue(func() *rsa.PrivateKey {
 // of it.
 func ReceiveForTest(kind MessageType, body []byte, toPool bool) {
 	c, _ := Config{MaxQueueBytes: 1 << 20}.withDefaults()
-	p := newPool(nothing{}, c)
+	p := newPool(nothing{}, NewGUID(), c)
 	p.keys.private = smallKey() // making one of full size takes as long as thousands of messages
 	close(p.read)
 	r := p.newRun(Pipeline{})

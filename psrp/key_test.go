@@ -5,6 +5,8 @@ import (
 	"crypto/rsa"
 	"encoding/base64"
 	"math/big"
+	"os"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -13,23 +15,24 @@ import (
 	"github.com/epo-dev/epo/psrp/clixml"
 )
 
-// The key pair that the recorded conversations with real Windows hosts were
-// made with. It has no other use.
+// recordedPublicKey is what the client of the recorded conversations sent.
 const (
-	recordedModulus = "24692106711502830011203227021058444318027801046612842012663747949974978593541529463344548800446917862266219189049856550539417324579114258210080798360122994007305091566363663241781504651372764226027210216355916383975880112316706422502404691353489765771310270171473497918954906308690817673196552680498374521519566949221302301125182104198985782657283395055909134373469597836420671163965867038455758131344733786842283328454828820406016508955409107145350345035248825315933976893356673777910251028486191789752627573225093968284278302684745743589192378470115772764709506475265246795419324395050366115533203601201395969892207"
-	recordedPrime   = "174331130742537243408330955079815843963035167715989214203198624738597363753422194561659111132445142920926993058833709875440980890363712769908141629896643845627776407469038077862709547359496382776626050712560846670587394813048350142683947903572416102765283173128172045224943986952459084128294017448217886823253"
-
 	recordedPublicKey = "BgIAAACkAABSU0ExAAgAAAEAAQBvH62/q5haEUStHGs+p3e5TIR1xaL+Ab9pYjd1pB4oYN1Rbru+i2BpzCNAvmE+y018u0idwQnoE70Pvq16bcxeXiaXajuKrqx+e+cg/Yu0emyZZspUN8opTPXceSEVXR8jhpSrnpI6ziP0ek+/Mu7836HJ5DnikE6h7tSk1sRnJ3XVQFS8EbcfI+sigy30rJjZA/aD1HRpXpyoABoK8hSpihvnJcVNr3uY8DibjLSKIoeGF3nK0V3peMUC3cbxjvwOsGjFPBCuA/exOKkNuPEraLtEv1PvaFmRFUR0M9lj4WjKMhU8sle04IZJlYTvX6xuX8nYS1P3RsRdsqa0YpnD"
 )
 
+// recordedKey is the key pair that the recorded conversations with real Windows
+// hosts were made with.
 func recordedKey(t *testing.T) *rsa.PrivateKey {
 	t.Helper()
+	text, err := os.ReadFile("winrm/testdata/recorded-key.txt")
+	require.NoError(t, err)
+	lines := strings.Split(string(text), "\n")
 	number := func(text string) *big.Int {
 		n, ok := new(big.Int).SetString(text, 10)
 		require.True(t, ok)
 		return n
 	}
-	n, p := number(recordedModulus), number(recordedPrime)
+	n, p := number(lines[1]), number(lines[2])
 	q := new(big.Int).Div(n, p)
 	one := big.NewInt(1)
 	phi := new(big.Int).Mul(new(big.Int).Sub(p, one), new(big.Int).Sub(q, one))

@@ -57,20 +57,28 @@ func Open(ctx context.Context, t Transport, c Config) (*Pool, error) {
 	if c.declared().atLeast(4) && !confidential(t) {
 		return nil, errors.Join(fmt.Errorf("open pool: %w", ErrPlainTransport), t.Close())
 	}
-	p := newPool(t, c)
-	go p.readAll()
-	if err := p.open(ctx); err != nil {
-		p.fail(err)
-		<-p.read
-		p.wg.Wait()
+	p := newPool(t, NewGUID(), c)
+	if err := p.begin(ctx, t.OpenPool, MsgInitRunspacePool, encodeInit(c)); err != nil {
 		return nil, fmt.Errorf("open pool: %w", err)
 	}
 	return p, nil
 }
 
-func newPool(t Transport, c Config) *Pool {
+// begin starts the reader and opens the pool; on error it ends it.
+func (p *Pool) begin(ctx context.Context, first func(context.Context, []byte) error, t MessageType, body any) error {
+	go p.readAll()
+	err := p.open(ctx, first, t, body)
+	if err != nil {
+		p.fail(err)
+		<-p.read
+		p.wg.Wait()
+	}
+	return err
+}
+
+func newPool(t Transport, id GUID, c Config) *Pool {
 	p := &Pool{
-		id: NewGUID(), t: t, config: c,
+		id: id, t: t, config: c,
 		opened: make(chan struct{}), read: make(chan struct{}), closed: make(chan struct{}),
 		runs: make(map[GUID]*Run), outbox: make(chan struct{}, 1),
 		keys:    keyring{arrived: make(chan []byte, 1)},
@@ -84,16 +92,16 @@ func newPool(t Transport, c Config) *Pool {
 	return p
 }
 
-// open sends the capability and the init message at once, as every client
-// does, and waits for Opened.
-func (p *Pool) open(ctx context.Context) error {
+// open sends the capability and the init or connect message at once, as every
+// client does, and waits for Opened.
+func (p *Pool) open(ctx context.Context, first func(context.Context, []byte) error, t MessageType, body any) error {
 	ctx, cancel := bound(ctx, p.ctx, p.config.OpenTimeout, ErrOpenTimeout)
 	defer cancel()
-	packets, err := p.openPackets()
+	packets, err := p.openPackets(t, body)
 	if err != nil {
 		return err
 	}
-	if err := p.t.OpenPool(ctx, packets[0]); err != nil {
+	if err := first(ctx, packets[0]); err != nil {
 		return reason(ctx, p.ctx, err)
 	}
 	for _, packet := range packets[1:] {
@@ -109,12 +117,12 @@ func (p *Pool) open(ctx context.Context) error {
 	}
 }
 
-func (p *Pool) openPackets() ([][]byte, error) {
+func (p *Pool) openPackets(t MessageType, body any) ([][]byte, error) {
 	capability, err := encodeMessage(MsgSessionCapability, p.id, GUID{}, encodeCapability(p.config.declared()))
 	if err != nil {
 		return nil, err
 	}
-	init, err := encodeMessage(MsgInitRunspacePool, p.id, GUID{}, encodeInit(p.config))
+	init, err := encodeMessage(t, p.id, GUID{}, body)
 	if err != nil {
 		return nil, err
 	}

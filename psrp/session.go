@@ -48,6 +48,10 @@ func (s *session) receive(m Message, opt clixml.DecodeOptions) (known bool, err 
 		s.private = dictionaryOf(member(v, "ApplicationPrivateData"))
 	case MsgRunspacePoolState:
 		return true, s.receiveState(m.Body, opt)
+	case MsgRunspacePoolInitData: // the answer to a connect: the sizes of the pool
+		if _, err := clixml.Decode(m.Body, opt); err != nil {
+			return true, fmt.Errorf("decode pool data: %w", err)
+		}
 	default:
 		return false, nil
 	}

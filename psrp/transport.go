@@ -62,6 +62,14 @@ type ConfidentialTransport interface {
 	Confidential() bool
 }
 
+// A ConnectingTransport is a [Transport] that finds a pool again which was left
+// on the server.
+type ConnectingTransport interface {
+	Transport
+	// ConnectPool sends the first fragments to the pool of that id.
+	ConnectPool(ctx context.Context, id GUID, first []byte) error
+}
+
 func confidential(t Transport) bool {
 	c, ok := t.(ConfidentialTransport)
 	return ok && c.Confidential()

@@ -70,17 +70,26 @@ func conversations(t *testing.T, file transcript.Transcript) []*conversation {
 // read takes the messages out of the envelopes.
 func (c *conversation) read(t *testing.T) {
 	t.Helper()
-	in, out := assembler{}, assembler{}
+	in, out, latest := assembler{}, assembler{}, ""
 	for i, e := range c.exchanges {
 		e.needs = len(c.sent)
 		target := e.request.Command()
-		for _, payload := range []string{"creationXml", "Arguments", "Stream"} {
+		if e.request.Operation() == "Command" {
+			latest = target
+		}
+		if s := e.request.Find("Stream"); s != nil && s.Attr("Name") == "pr" && target == "" {
+			target = latest // the recorded client left it out, and Windows found the pipeline all the same
+		}
+		for _, payload := range payloads {
 			if n := e.request.Find(payload); n != nil {
 				c.sent = append(c.sent, out.feed(t, target, n.Attr("Name"), n.Text, i)...)
 			}
 		}
 		if e.response == nil {
 			continue
+		}
+		if n := e.response.Find("connectResponseXml"); n != nil {
+			c.received[""] = append(c.received[""], in.feed(t, "", "", n.Text, i)...)
 		}
 		response := e.response.Find("ReceiveResponse")
 		if response == nil {
@@ -94,6 +103,9 @@ func (c *conversation) read(t *testing.T) {
 		}
 	}
 }
+
+// payloads are the elements of requests that carry fragments.
+var payloads = []string{"creationXml", "connectXml", "Arguments", "Stream"}
 
 // assembler puts messages together, by target and stream.
 type assembler map[string]*psrp.Defragmenter

@@ -34,6 +34,13 @@
 // unnoticed. Create, Command, Send and Signal are never repeated: nobody can
 // know whether they were carried out.
 //
+// # Leaving a shell and coming back
+//
+// [Transport.Disconnect] leaves the shell with what runs in it, and
+// [Transport.Reconnect] comes back to it. Closing a pool while its shell is
+// disconnected leaves it on the server, where [psrp.Connect] with another
+// Transport finds it by its id, until IdleTimeout is over.
+//
 // # Security
 //
 // On plain HTTP every body is sealed, in both directions, or it is not sent and

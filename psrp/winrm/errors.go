@@ -16,6 +16,9 @@ var (
 	ErrPlainHTTP = errors.New("winrm: needs an https:// address")
 	// ErrClosed is the end of a transport that was closed by its owner.
 	ErrClosed = errors.New("winrm: transport is closed")
+	// ErrDisconnected: the shell was left on the server; nothing can be sent to it
+	// before Reconnect.
+	ErrDisconnected = errors.New("winrm: the shell is disconnected")
 	// errUnrelated is an answer that does not belong to the request.
 	errUnrelated = errors.New("winrm: the answer is for another request")
 	errTooLarge  = fmt.Errorf("winrm: the answer is larger than %d bytes", maxAnswer)
@@ -35,7 +38,7 @@ const (
 // A FaultError is an operation that the server refused or that failed there.
 // Compare Code, which is the same in every language; the texts are for people.
 type FaultError struct {
-	Operation string // Create, Command, Send, Receive, Signal, Delete
+	Operation string // Create, Command, Send, Receive, Signal, Delete, Disconnect, Reconnect, Connect
 	Code      uint32 // of WSManFault; 0 without
 	Subcode   string // of SOAP, as "TimedOut"
 	Reason    string

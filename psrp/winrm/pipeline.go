@@ -71,6 +71,9 @@ func commandOptions() []wsman.Option {
 
 // OpenPipeline implements psrp.Transport: Command, and the Receive loop.
 func (t *Transport) OpenPipeline(ctx context.Context, id psrp.GUID, first []byte) error {
+	if t.disconnected() != nil {
+		return ErrDisconnected
+	}
 	p := t.addPipeline(id)
 	_, err := t.do(ctx, wsman.ActionCommand, commandOptions(), wsman.CommandLine{ID: upper(id), Arguments: first})
 	if err == nil && t.spawn(func() { t.receivePipeline(p) }) {
@@ -94,6 +97,9 @@ func (t *Transport) Signal(ctx context.Context, id psrp.GUID) error {
 	if p == nil {
 		return nil
 	}
+	if !p.over() && t.disconnected() != nil {
+		return ErrDisconnected
+	}
 	if !p.over() {
 		_, err := t.do(ctx, wsman.ActionSignal, nil, wsman.Signal{CommandID: upper(id), Code: wsman.SignalStop})
 		if err != nil && !p.over() && !hasCode(err, CodeTimedOut) {
@@ -110,13 +116,18 @@ func (t *Transport) Signal(ctx context.Context, id psrp.GUID) error {
 }
 
 // ClosePipeline implements psrp.Transport: it frees the place of the command,
-// of which a shell has only so many. A command that runs is ended by it.
+// of which a shell has only so many. A command that runs is ended by it, except
+// in a shell that is disconnected.
 func (t *Transport) ClosePipeline(ctx context.Context, id psrp.GUID) error {
 	p := t.giveUp(id)
 	if p == nil {
 		return nil
 	}
 	defer t.dropPipeline(p)
+	if t.disconnected() != nil {
+		p.cancel()
+		return nil
+	}
 	_, err := t.do(ctx, wsman.ActionSignal, nil, wsman.Signal{CommandID: upper(id), Code: wsman.SignalTerminate})
 	p.expire(ctx)
 	t.inbox.flush(ctx)

@@ -14,9 +14,14 @@ import (
 	"github.com/epo-dev/epo/psrp/winrm/internal/wsman"
 )
 
-// receivePool fetches what the shell itself sends, until the transport ends.
-func (t *Transport) receivePool() {
+// receivePool hands over first, which came otherwise, and then fetches what the
+// shell itself sends, until the transport ends.
+func (t *Transport) receivePool(first []byte) {
 	watch := t.watchVersion()
+	watch(first)
+	if !t.deliver(t.life, psrp.GUID{}, wsman.Stream{Data: first}) {
+		return
+	}
 	for {
 		answer, err := t.receive(t.life, "")
 		if err != nil {
@@ -102,10 +107,15 @@ func (t *Transport) receive(ctx context.Context, command string) (*wsman.Answer,
 	body := wsman.Receive{Streams: "stdout", CommandID: command}
 	tries := 0
 	for {
+		if !t.present(ctx) {
+			return nil, ctx.Err()
+		}
 		answer, err := t.do(ctx, wsman.ActionReceive, options, body)
 		switch {
 		case err == nil:
 			return answer, nil
+		case t.disconnected() != nil && neverDone(err):
+			tries = 0 // the server ends what waits in a shell that is disconnected
 		case hasCode(err, CodeTimedOut):
 			tries = 0
 		case ctx.Err() != nil || !passing(err) || tries >= len(t.config.RetryPauses):

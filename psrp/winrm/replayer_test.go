@@ -36,12 +36,15 @@ type replayer struct {
 	sent    []message // by our client, with recorded targets
 	seen    []*transcript.Node
 	over    bool // Delete came
+	away    bool // the shell is disconnected
+	key     []byte
 }
 
 func newReplayer(t *testing.T, c *conversation) *replayer {
 	return &replayer{
 		t: t, c: c, changed: make(chan struct{}), next: map[string]int{},
 		ids: map[string]string{"": ""}, calls: map[string]string{}, inbox: assembler{},
+		key: recordedSessionKey(t, c),
 	}
 }
 
@@ -71,6 +74,9 @@ func (r *replayer) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	for {
 		r.mu.Lock()
 		answer, changed := r.answer(n, recorded), r.changed
+		if answer == nil && r.away {
+			answer = r.interrupted(n)
+		}
 		r.mu.Unlock()
 		if answer != nil {
 			w.Header().Set("Content-Type", sealing.SOAP)
@@ -104,13 +110,14 @@ func (r *replayer) take(n *transcript.Node) *exchange {
 		r.next["Command "]++
 	}
 	target := r.ids[command]
-	for _, payload := range []string{"creationXml", "Arguments", "Stream"} {
+	for _, payload := range payloads {
 		if p := n.Find(payload); p != nil {
 			r.sent = append(r.sent, r.inbox.feed(r.t, target, p.Attr("Name"), p.Text, 0)...)
 		}
 	}
 	r.mapCalls()
 	r.over = r.over || operation == "Delete"
+	r.away = operation == "Disconnect" || r.away && operation != "Reconnect" && operation != "Connect"
 	lane := operation + " " + target
 	if operation != "Command" {
 		r.next[lane]++
@@ -176,6 +183,14 @@ func (r *replayer) answer(n *transcript.Node, recorded *exchange) []byte {
 	return r.rewrite(n, recorded.answer)
 }
 
+// interrupted ends a Receive that waits in a shell which is being disconnected,
+// as Windows does; it counts as not asked.
+func (r *replayer) interrupted(n *transcript.Node) []byte {
+	r.next["Receive "+r.ids[n.Command()]]--
+	const streamDisconnected = 2150859230
+	return r.rewrite(n, string(winrmtest.Fault(streamDisconnected)))
+}
+
 const bareAnswer = `<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Header/><s:Body/></s:Envelope>`
 
 // rewrite puts our ids in the place of the recorded ones.
@@ -187,7 +202,7 @@ func (r *replayer) rewrite(n *transcript.Node, answer string) []byte {
 		answer = strings.Replace(answer, id, n.TextOf("MessageID"), 1)
 	}
 	if n.Operation() == "Receive" && n.Command() == "" {
-		answer = r.rewriteCalls(answer)
+		answer = r.rewriteCalls(r.rewriteKey(answer))
 	}
 	return []byte(answer)
 }
@@ -200,6 +215,20 @@ func cut(s, start, end string) string {
 
 // rewriteCalls changes the call ids in the answers to pool requests.
 func (r *replayer) rewriteCalls(answer string) string {
+	return mapMessages(r.t, answer, func(blob []byte) []byte {
+		for recorded, ours := range r.calls {
+			old := []byte(`<I64 N="ci">` + recorded + `</I64>`)
+			if bytes.Contains(blob, old) {
+				return bytes.Replace(blob, old, []byte(`<I64 N="ci">`+ours+`</I64>`), 1)
+			}
+		}
+		return blob
+	})
+}
+
+// mapMessages changes each message of an answer that is a fragment and a stream
+// of its own.
+func mapMessages(t *testing.T, answer string, change func(blob []byte) []byte) string {
 	for rest := answer; ; {
 		text := cut(rest, `Name="stdout">`, "<")
 		if text == "" {
@@ -207,19 +236,13 @@ func (r *replayer) rewriteCalls(answer string) string {
 		}
 		_, rest, _ = strings.Cut(rest, text)
 		data, err := base64.StdEncoding.DecodeString(text)
-		require.NoError(r.t, err)
+		require.NoError(t, err)
 		f, n, err := psrp.ParseFragment(data)
 		if err != nil || n != len(data) || !f.Start || !f.End {
 			continue
 		}
-		for recorded, ours := range r.calls {
-			old := []byte(`<I64 N="ci">` + recorded + `</I64>`)
-			if bytes.Contains(f.Blob, old) {
-				f.Blob = bytes.Replace(f.Blob, old, []byte(`<I64 N="ci">`+ours+`</I64>`), 1)
-				answer = strings.Replace(answer, text, base64.StdEncoding.EncodeToString(psrp.AppendFragment(nil, f)), 1)
-				break
-			}
-		}
+		f.Blob = change(f.Blob)
+		answer = strings.Replace(answer, text, base64.StdEncoding.EncodeToString(psrp.AppendFragment(nil, f)), 1)
 	}
 }
 
@@ -257,10 +280,11 @@ func (r *replayer) compareEnvelopes() {
 // kind is what two requests must have in common to be compared.
 func kind(n *transcript.Node) string {
 	k := n.Operation()
-	if n.Command() != "" {
+	s := n.Find("Stream")
+	if n.Command() != "" || s != nil && s.Attr("Name") == "pr" {
 		k += " command"
 	}
-	if s := n.Find("Stream"); s != nil {
+	if s != nil {
 		k += " " + s.Attr("Name")
 	}
 	return k
@@ -270,7 +294,7 @@ func kind(n *transcript.Node) string {
 func normal(n *transcript.Node, size bool) *transcript.Node {
 	out := &transcript.Node{Name: n.Name, Text: n.Text}
 	switch n.Name.Local {
-	case "MessageID", "SessionId", "To", "Selector", "creationXml", "Arguments", "Stream":
+	case "MessageID", "SessionId", "To", "Selector", "creationXml", "connectXml", "Arguments", "Stream":
 		out.Text = "*"
 	case "MaxEnvelopeSize":
 		if !size {
@@ -278,6 +302,9 @@ func normal(n *transcript.Node, size bool) *transcript.Node {
 		}
 	}
 	for _, a := range n.Attrs {
+		if a.Name.Local == "CommandId" && n.Attr("Name") == "pr" {
+			continue // not recorded; .NET sends it, and so do we
+		}
 		if a.Name.Local == "ShellId" || a.Name.Local == "CommandId" {
 			a.Value = "*"
 		}
@@ -332,5 +359,7 @@ func forget(kind psrp.MessageType, v any) {
 		delete(bag, "HostInfo")     // defaults of the screen differ
 	case psrp.MsgInitRunspacePool:
 		delete(bag, "HostInfo")
+	case psrp.MsgPublicKey:
+		delete(bag, "PublicKey") // each client has its own
 	}
 }

@@ -42,12 +42,16 @@ type Transport struct {
 	mu        sync.Mutex
 	shell     []wsman.Selector // nil: no shell, or no more
 	envelope  int
-	closing   bool // the end of the shell is no surprise
-	stopped   bool // no loop may start any more
+	closing   bool          // the end of the shell is no surprise
+	away      chan struct{} // while disconnected: closed when that ends; else nil
+	stopped   bool          // no loop may start any more
 	pipelines map[psrp.GUID]*pipeline
 }
 
-var _ psrp.ConfidentialTransport = (*Transport)(nil)
+var (
+	_ psrp.ConfidentialTransport = (*Transport)(nil)
+	_ psrp.ConnectingTransport   = (*Transport)(nil)
+)
 
 // New makes a transport. Nothing is sent yet.
 func New(c Config) (*Transport, error) {
@@ -96,7 +100,7 @@ func (t *Transport) OpenPool(ctx context.Context, first []byte) error {
 	if len(answer.Selectors) > 0 {
 		t.setShell(answer.Selectors)
 	}
-	t.spawn(t.receivePool)
+	t.spawn(func() { t.receivePool(nil) })
 	return nil
 }
 
@@ -140,6 +144,9 @@ func (t *Transport) Send(ctx context.Context, target psrp.GUID, stream psrp.Stre
 	if stream == psrp.PromptResponse {
 		body.Stream = "pr"
 	}
+	if t.disconnected() != nil {
+		return ErrDisconnected
+	}
 	if target.IsZero() {
 		_, err := t.do(ctx, wsman.ActionSend, nil, body)
 		return t.broken(err)
@@ -161,13 +168,16 @@ func (t *Transport) Send(ctx context.Context, target psrp.GUID, stream psrp.Stre
 }
 
 // ClosePool implements psrp.Transport: Delete. A shell that is gone already is
-// no error.
+// no error. One that is disconnected stays where it is.
 func (t *Transport) ClosePool(ctx context.Context) error {
 	t.mu.Lock()
 	t.closing = true
+	stays := t.away != nil
 	t.mu.Unlock()
-	if _, err := t.do(ctx, wsman.ActionDelete, nil, nil); err != nil && !hasCode(err, CodeShellNotFound) {
-		return err
+	if !stays {
+		if _, err := t.do(ctx, wsman.ActionDelete, nil, nil); err != nil && !hasCode(err, CodeShellNotFound) {
+			return err
+		}
 	}
 	t.setShell(nil)
 	t.stop()
@@ -189,7 +199,7 @@ func (t *Transport) Receive() (psrp.Packet, error) { return t.inbox.take() }
 func (t *Transport) Close() error {
 	t.end(ErrClosed)
 	t.mu.Lock()
-	abandoned := t.shell != nil
+	abandoned := t.shell != nil && t.away == nil
 	t.closing = true
 	t.mu.Unlock()
 	if abandoned {

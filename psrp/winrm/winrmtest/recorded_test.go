@@ -73,7 +73,7 @@ func (p *parrot) Close() error {
 	return nil
 }
 
-var supported = []string{"Create", "Command", "Send", "Receive", "Signal", "Delete"}
+var supported = []string{"Create", "Command", "Send", "Receive", "Signal", "Delete", "Disconnect", "Reconnect"}
 
 // TestAgainstWindows: for every recorded request to a PowerShell shell the
 // server gives the answer that Windows gave, when its engine says the same.
@@ -85,6 +85,7 @@ func TestAgainstWindows(t *testing.T) {
 	for _, file := range all {
 		var latest *parrot
 		engines := map[string]*parrot{} // by ShellId
+		left := map[string]bool{}       // to be found again by Connect, which an engine on pipes has not
 		server := winrmtest.NewServer(winrmtest.Config{Engine: func() (psrp.Transport, func(), error) {
 			latest = newParrot()
 			return latest, func() {}, nil
@@ -92,14 +93,16 @@ func TestAgainstWindows(t *testing.T) {
 		for i, e := range file.Exchanges {
 			request, err := transcript.ParseNode([]byte(e.Request))
 			require.NoError(t, err)
-			if !strings.Contains(request.TextOf("ResourceURI"), "/powershell/") || e.TimedOut || !slices.Contains(supported, request.Operation()) {
+			shell, operation := request.TextOf("Selector"), request.Operation()
+			left[shell] = left[shell] || operation == "Connect"
+			if !strings.Contains(request.TextOf("ResourceURI"), "/powershell/") || e.TimedOut || left[shell] || !slices.Contains(supported, operation) {
 				continue
 			}
 			want, err := transcript.ParseNode([]byte(e.Response))
 			require.NoError(t, err)
-			got := exchange(t, server, engines[request.TextOf("Selector")], e.Request, want)
-			if shell := request.Find("Shell"); shell != nil {
-				engines[shell.Attr("ShellId")] = latest
+			got := exchange(t, server, engines[shell], e.Request, want)
+			if created := request.Find("Shell"); created != nil {
+				engines[created.Attr("ShellId")] = latest
 			}
 			name := file.Name + " " + strconv.Itoa(i)
 			require.Equal(t, want.TextOf("Action"), got.TextOf("Action"), name)

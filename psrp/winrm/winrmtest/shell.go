@@ -17,6 +17,7 @@ var (
 	errNotFound = &fault{codeNotFound, "w:InvalidSelectors", "The shell was not found on the server."}
 	errTimedOut = &fault{codeTimedOut, "w:TimedOut", "The operation did not complete within OperationTimeout."}
 	errAborted  = &fault{codeAborted, "w:InternalError", "The I/O operation has been aborted."}
+	errAway     = &fault{codeAway, "w:InternalError", "The shell is disconnected."}
 	errInput    = &fault{codeBadInput, "w:InvalidParameter", "The parameter is incorrect."}
 )
 
@@ -31,6 +32,7 @@ type shell struct {
 	changed chan struct{} // closed and replaced at each change
 	outputs map[string]*output
 	gone    bool
+	away    bool // disconnected
 }
 
 // output is what a target has said.
@@ -63,6 +65,9 @@ func (s *Server) perform(ctx context.Context, r *request) (string, error) {
 		return sh.signal(ctx, r)
 	case "Delete":
 		return s.remove(ctx, sh)
+	case "Disconnect", "Reconnect":
+		sh.change(func() { sh.away = r.operation() == "Disconnect" })
+		return "", nil
 	}
 	return "", &fault{codeNoCommand, "w:InternalError", "not supported: " + r.Header.Action}
 }
@@ -265,7 +270,10 @@ func (sh *shell) receive(ctx context.Context, r *request) (string, error) {
 	for {
 		sh.mu.Lock()
 		changed := sh.changed
-		body, err := o.take(command, r.Header.MaxEnvelopeSize, sh.gone)
+		body, err := "", error(errAway)
+		if !sh.away {
+			body, err = o.take(command, r.Header.MaxEnvelopeSize, sh.gone)
+		}
 		sh.mu.Unlock()
 		if body != "" || err != nil {
 			return body, err

@@ -16,6 +16,7 @@ const (
 	codeTimedOut  = 2150858793
 	codeNotFound  = 2150858843
 	codeAborted   = 995
+	codeAway      = 2150859230
 	codeBadInput  = 87
 	codeNoCommand = 2147942402
 )

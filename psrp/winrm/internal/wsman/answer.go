@@ -17,6 +17,7 @@ type Answer struct {
 	CommandID string     // Command
 	Streams   []Stream   // Receive, in order
 	State     string     // Receive: state of the command, "" if not told
+	Connected []byte     // Connect: the first fragments of the pool
 
 	MaxEnvelopeKB int // Get of the configuration
 }
@@ -104,6 +105,8 @@ func (a *Answer) readBody(p *parser) error {
 			err = a.readCommand(p)
 		case Name{nsShell, "ReceiveResponse"}:
 			err = a.readReceive(p)
+		case Name{nsShell, "ConnectResponse"}:
+			err = a.readConnect(p)
 		case Name{nsConfig, "Config"}:
 			err = a.readConfig(p)
 		default:
@@ -149,6 +152,16 @@ func (a *Answer) readReceive(p *parser) error {
 			a.State = strings.TrimPrefix(p.attr("State"), statePrefix)
 		}
 		return p.skip()
+	})
+}
+
+func (a *Answer) readConnect(p *parser) error {
+	return p.children(func(name Name) (err error) {
+		if name != (Name{PowerShellURI, "connectResponseXml"}) {
+			return p.skip()
+		}
+		a.Connected, err = p.base64()
+		return err
 	})
 }
 

@@ -77,6 +77,22 @@ func (s Signal) write(w *writer) {
 	w.close("rsp:Signal")
 }
 
+// Disconnect is the body of Disconnect. Reconnect has none.
+type Disconnect struct{}
+
+func (Disconnect) write(w *writer) { w.empty("rsp:Disconnect") }
+
+// Connect is the body of Connect.
+type Connect struct {
+	Creation []byte // the first fragments
+}
+
+func (c Connect) write(w *writer) {
+	w.open("rsp:Connect")
+	w.data("connectXml", c.Creation, attr{"xmlns", PowerShellURI})
+	w.close("rsp:Connect")
+}
+
 // optional is an attribute that is left out when it has no value.
 func optional(name, value string) []attr {
 	if value == "" {

@@ -27,7 +27,12 @@ const (
 	ActionSend    = nsShell + "/Send"
 	ActionReceive = nsShell + "/Receive"
 	ActionSignal  = nsShell + "/Signal"
-	ActionFault   = "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault"
+
+	ActionDisconnect = nsShell + "/Disconnect"
+	ActionReconnect  = nsShell + "/Reconnect"
+	ActionConnect    = nsShell + "/Connect"
+
+	ActionFault = "http://schemas.dmtf.org/wbem/wsman/1/wsman/fault"
 )
 
 // Codes of Signal.

@@ -83,6 +83,10 @@ func body(t testing.TB, b *node) Body {
 		return Receive{d.Text, d.Attr("CommandId")}
 	case "Signal":
 		return Signal{n.Attr("CommandId"), n.TextOf("Code")}
+	case "Disconnect":
+		return Disconnect{}
+	case "Connect":
+		return Connect{payload(t, n, "connectXml")}
 	}
 	return foreign{b.Children[0]}
 }
@@ -123,7 +127,7 @@ func TestRecordedRequests(t *testing.T) {
 		}
 	}
 	require.Equal(t, 313, requests)
-	require.LessOrEqual(t, others, 40, "bodies of other shells")
+	require.Equal(t, 22, others, "bodies of cmd shells, and Enumerate")
 }
 
 // TestRecordedAnswers: what we read is what is there.
@@ -189,6 +193,9 @@ func requireRest(t *testing.T, want *node, a *Answer, name string) {
 	}
 	if response := want.Find("CommandResponse"); response != nil {
 		require.Equal(t, response.TextOf("CommandId"), a.CommandID, name)
+	}
+	if connected := want.Find("ConnectResponse"); connected != nil {
+		require.Equal(t, payload(t, connected, "connectResponseXml"), a.Connected, name)
 	}
 	if config := want.Find("Config"); config != nil {
 		require.Equal(t, config.TextOf("MaxEnvelopeSizekb"), strconv.Itoa(a.MaxEnvelopeKB), name)
@@ -286,6 +293,7 @@ func TestMalformed(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(envelope(`<s:Body><rsp:ReceiveResponse><rsp:Stream Name="stdout" CommandId="C">YWJj</rsp:Stream></rsp:ReceiveResponse></s:Body>`)))
 	f.Add([]byte(envelope(`<s:Body><s:Fault><s:Code><s:Value>s:Receiver</s:Value><s:Subcode><s:Value>w:TimedOut</s:Value></s:Subcode></s:Code><s:Reason><s:Text>a&amp;b</s:Text></s:Reason><s:Detail><f:WSManFault Code="2150858793" Machine="m"><f:Message><f:ProviderFault provider="p"/></f:Message></f:WSManFault></s:Detail></s:Fault></s:Body>`)))
+	f.Add([]byte(envelope(`<s:Body><rsp:ConnectResponse><rsp:InputStreams>stdin pr</rsp:InputStreams><connectResponseXml xmlns="http://schemas.microsoft.com/powershell">YWJj</connectResponseXml></rsp:ConnectResponse></s:Body>`)))
 	all, err := transcript.Load(transcripts)
 	require.NoError(f, err)
 	for _, file := range all[:20] {
@@ -306,6 +314,7 @@ func FuzzParse(f *testing.F) {
 		for _, s := range a.Streams {
 			require.LessOrEqual(t, len(s.Data), len(document))
 		}
+		require.LessOrEqual(t, len(a.Connected), len(document))
 	})
 }
 
