@@ -58,13 +58,13 @@ type function struct {
 
 // things are rows of a tenant that arguments can name.
 type things struct {
-	tenant, user, agent, pool, target, script, version, job, run, attempt, inspection string
+	tenant, user, agent, pool, target, spare, script, version, job, run, attempt, inspection string
 }
 
 // random names rows that exist nowhere.
 func random() things {
 	id := uuid.NewString
-	return things{id(), id(), id(), id(), id(), id(), id(), id(), id(), id(), id()}
+	return things{id(), id(), id(), id(), id(), id(), id(), id(), id(), id(), id(), id()}
 }
 
 func (x things) items(more string) any {
@@ -86,7 +86,8 @@ var functions = map[string]function{
 	"create_target": {operators, func(x things) testkit.Args {
 		return testkit.Args{"name": "new", "kind": "local", "pool_id": x.pool, "agent_id": x.agent}
 	}, notFound},
-	"disable_user": {admins, func(x things) testkit.Args { return testkit.Args{"user_id": x.user} }, notFound},
+	"delete_target": {operators, func(x things) testkit.Args { return testkit.Args{"target_id": x.spare} }, notFound},
+	"disable_user":  {admins, func(x things) testkit.Args { return testkit.Args{"user_id": x.user} }, notFound},
 	"finish_attempts": {agentsOnly, func(x things) testkit.Args {
 		return testkit.Args{"results": x.items(`,"last_seq":1,"state":"succeeded","exit_code":0`)}
 	}, "items"},
@@ -103,6 +104,9 @@ var functions = map[string]function{
 	"renew_leases":   {agentsOnly, func(x things) testkit.Args { return testkit.Args{"leases": x.items("")} }, "items"},
 	"revoke_agent":   {admins, func(x things) testkit.Args { return testkit.Args{"agent_id": x.agent} }, notFound},
 	"set_user_roles": {admins, func(x things) testkit.Args { return testkit.Args{"user_id": x.user, "roles": []string{"auditor"}} }, notFound},
+	"update_target": {operators, func(x things) testkit.Args {
+		return testkit.Args{"target_id": x.target, "pool_id": x.pool, "agent_id": x.agent}
+	}, notFound},
 	"start_attempts": {agentsOnly, func(x things) testkit.Args { return testkit.Args{"items": x.items("")} }, "items"},
 }
 
@@ -116,6 +120,12 @@ var foreignArguments = map[string]func(own, other things) testkit.Args{
 	},
 	"create_target": func(own, other things) testkit.Args {
 		return testkit.Args{"name": "new", "kind": "local", "pool_id": own.pool, "agent_id": other.agent}
+	},
+	"update_target with a foreign pool": func(own, other things) testkit.Args {
+		return testkit.Args{"target_id": own.target, "pool_id": other.pool}
+	},
+	"update_target with a foreign agent": func(own, other things) testkit.Args {
+		return testkit.Args{"target_id": own.target, "agent_id": other.agent}
 	},
 	"queue_run with a foreign target": func(own, other things) testkit.Args {
 		return testkit.Args{"script_id": own.script, "target_ids": []string{other.target}}
@@ -164,7 +174,9 @@ func fill(t *testing.T, b bundle) things {
 	b.QueueRun(t, b.scriptID)
 	b.Call(t, b.Operator, "inspect_target", testkit.Args{"target_id": b.TargetID})
 	inspection := b.claimInspections(t, "target")[0].ID
-	return things{b.ID, b.Operator.ID, b.agent.ID, b.PoolID, b.TargetID, b.scriptID, b.versionID, job, run, c.AttemptID, inspection}
+	return things{
+		b.ID, b.Operator.ID, b.agent.ID, b.PoolID, b.TargetID, b.CreateTarget(t, "spare", b.PoolID), b.scriptID, b.versionID, job, run, c.AttemptID, inspection,
+	}
 }
 
 // do runs one statement in the name of a caller, as the facade would, and takes

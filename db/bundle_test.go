@@ -72,6 +72,7 @@ type claimed struct {
 	} `json:"script"`
 	Target struct {
 		ID, Name, Kind string
+		Options        map[string]any
 	} `json:"target"`
 }
 

@@ -21,8 +21,9 @@ grant select on epo.tenants, epo.tenant_policies to epo_definer;
 -- A row lock needs a right to change; epo.require_admin_left takes one.
 grant update (disabled_at) on epo.tenants to epo_definer;
 grant select, insert on
-  epo.pools, epo.script_versions, epo.targets, epo.jobs, epo.job_targets, epo.job_run_logs
+  epo.pools, epo.script_versions, epo.jobs, epo.job_targets, epo.job_run_logs
   to epo_definer;
+grant select, insert, update, delete on epo.targets to epo_definer;
 grant select, insert, update on
   epo.scripts, epo.job_runs, epo.job_run_targets, epo.attempts, epo.inspections
   to epo_definer;

@@ -2,6 +2,7 @@ package agent
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"os"
@@ -480,6 +481,43 @@ func TestScriptWhoseBytesDifferNeverRuns(t *testing.T) {
 		require.Zero(t, b.executor.starts.Load())
 		require.NoError(t, b.stop())
 	}
+}
+
+func TestWorkSaysWhereItRuns(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(_ context.Context, w Work, say func(string)) api.Result {
+		say(w.TargetName + " " + w.Target.Name() + " " + w.Target.Options.Identity)
+		return succeeded()
+	}, nil)
+	for options, want := range map[string]string{
+		`{"address":"db-01","user":"epo","port":2222,"identity":"prod"}`: "db ssh://epo@db-01:2222 prod",
+		`{"address":"::1","user":"epo"}`:                                 "db ssh://epo@[::1]:22 ",
+	} {
+		_, _, records := b.server.settled(b.server.queue("x", func(t *fakeTarget) {
+			t.where = api.ClaimedTarget{Name: "db", Kind: "ssh", Options: json.RawMessage(options)}
+		}))
+		require.Equal(t, []string{want}, texts(records))
+	}
+	_, _, records := b.server.settled(b.server.queue("x", func(t *fakeTarget) {
+		t.where = api.ClaimedTarget{Name: "here", Kind: "local", Options: json.RawMessage(`{}`)}
+	}))
+	require.Equal(t, []string{"here local "}, texts(records))
+}
+
+// TestTargetThatTheAgentDoesNotKnowIsNotServed: a kind or an option of a newer server is never taken for something else.
+func TestTargetThatTheAgentDoesNotKnowIsNotServed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, say, nil)
+	for _, where := range []api.ClaimedTarget{
+		{Kind: "telnet", Options: json.RawMessage(`{}`)},
+		{Kind: "ssh", Options: json.RawMessage(`{"address":"db-01","user":"epo","sandbox":true}`)},
+		{Kind: "winrm", Options: json.RawMessage(`{"address":"db-01","user":"epo","scheme":"http","auth":"basic"}`)},
+	} {
+		state, result, records := b.server.settled(b.server.queue("x", func(t *fakeTarget) { t.where = where }))
+		require.Equal(t, []string{"failed", api.CodeTargetUnsupported}, []string{state, result.Error.Code})
+		require.Empty(t, records)
+	}
+	require.Zero(t, b.executor.starts.Load())
 }
 
 func TestContentWithoutItsDigestIsNotKept(t *testing.T) {

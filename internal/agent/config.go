@@ -27,6 +27,8 @@ type Work struct {
 	SHA256     string          // hex; the agent has compared it with Script
 	Parameters json.RawMessage // an object, or empty
 	Timeout    time.Duration   // 0: none
+	Target     api.TargetSpec  // where it runs
+	TargetName string          // names the identity where the target names none
 }
 
 // Executor runs scripts.

@@ -51,6 +51,7 @@ type fakeTarget struct {
 	large     bool // the content does not travel with the claim
 	retryable bool
 	cancel    bool
+	where     api.ClaimedTarget
 	state     string
 	attempts  []*fakeAttempt
 }
@@ -288,7 +289,7 @@ func (s *fakeServer) claim(limit int) []api.Claim {
 		s.attempts[a.id] = a
 		c := api.Claim{
 			RunID: uuid.NewString(), RunTargetID: t.id, AttemptID: a.id, AttemptNumber: len(t.attempts), FencingToken: a.token,
-			LeaseSeconds: s.lease.Seconds(), LeaseExpiresAt: a.until, Retryable: t.retryable,
+			LeaseSeconds: s.lease.Seconds(), LeaseExpiresAt: a.until, Retryable: t.retryable, Target: t.where,
 			Script: api.ClaimedScript{VersionID: "v-" + t.id, Name: "s", Version: 1, SHA256: hexSHA256(t.script), SizeBytes: int64(len(t.script))},
 		}
 		s.contents[c.Script.VersionID] = t.script

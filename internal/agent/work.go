@@ -184,6 +184,10 @@ func (c *crew) execute(a *attempt, script []byte) api.Result {
 	if !strings.EqualFold(hexSHA256(script), a.claim.Script.SHA256) {
 		return failure(api.StateFailed, api.CodeDigestMismatch, "the script's bytes are not those that the run is about; nothing ran")
 	}
+	target, err := api.DecodeTarget(a.claim.Target.Kind, a.claim.Target.Options)
+	if err != nil {
+		return failure(api.StateFailed, api.CodeTargetUnsupported, "this agent cannot serve the target: "+err.Error()+"; nothing ran")
+	}
 	if !c.config.Clock.Now().Before(a.leased()) {
 		return failure(api.StateFailed, api.CodeLeaseLost, "the lease ended before the script began; nothing ran")
 	}
@@ -199,6 +203,7 @@ func (c *crew) execute(a *attempt, script []byte) api.Result {
 	return c.config.Executor.Run(a.run, Work{
 		AttemptID: a.id(), ScriptName: a.claim.Script.Name, Script: script, SHA256: a.claim.Script.SHA256,
 		Parameters: a.claim.Parameters, Timeout: time.Duration(a.claim.TimeoutSeconds) * time.Second,
+		Target: target, TargetName: a.claim.Target.Name,
 	}, c.emit(a))
 }
 

@@ -25,11 +25,13 @@ const (
 	CodeScriptNotText   = "script_not_text"
 	CodeScriptInvalid   = "script_invalid" // it has syntax errors; details is the first one's line
 	CodeLogGap          = "log_gap"
+	CodeTargetInUse     = "target_in_use"
 
 	// Results of an attempt, beside those of record.go.
 	CodeAgentStopped      = "agent_stopped"      // the agent was told to stop before the script ended
 	CodeLogSpoolFull      = "log_spool_full"     // the agent's disk could not take the run's log
 	CodeScriptUnavailable = "script_unavailable" // the script's bytes could not be read from the server
+	CodeTargetUnsupported = "target_unsupported" // the agent cannot serve a target of this kind, or with these options
 
 	// Made by this client.
 	CodeUnreachable = "server_unreachable"
@@ -57,6 +59,10 @@ func Advice(code string) string {
 		return "a script has at most 5 MiB; move data out of it"
 	case CodeScriptNotText:
 		return "save the script as UTF-8, or as UTF-16 with a byte order mark"
+	case CodeTargetInUse:
+		return "keep it from new runs with `epo target disable`"
+	case CodeTargetUnsupported:
+		return "update the agent that serves the target, or name another one with `epo target update --agent`"
 	case CodeRuntimeMissing:
 		return "install PowerShell 7.4 or later on the agent's machine; `epo-agent doctor` checks it"
 	case CodeUnreachable:

@@ -49,10 +49,10 @@ func (c *Client) CreatePool(ctx context.Context, name, description string) (Crea
 // NewTarget is an endpoint to make.
 type NewTarget struct {
 	Name    string          `json:"name"`
-	Kind    string          `json:"kind"` // local
+	Kind    string          `json:"kind"` // local, ssh or winrm
 	PoolID  string          `json:"pool_id"`
 	AgentID string          `json:"agent_id,omitempty"` // only this agent may serve it
-	Options json.RawMessage `json:"options,omitempty"`
+	Options json.RawMessage `json:"options,omitempty"`  // see TargetOptions
 }
 
 // CreateTarget makes an endpoint.
@@ -60,6 +60,36 @@ func (c *Client) CreateTarget(ctx context.Context, t NewTarget) (Created, error)
 	var out Created
 	err := c.rpc(ctx, "create_target", false, t, &out)
 	return out, err
+}
+
+// TargetChange is what shall be different about a target; what is not given stays.
+type TargetChange struct {
+	TargetID string          `json:"target_id"`
+	Options  json.RawMessage `json:"options,omitempty"` // all of them
+	Disabled *bool           `json:"disabled,omitempty"`
+	PoolID   string          `json:"pool_id,omitempty"`
+	AgentID  string          `json:"agent_id,omitempty"`
+	AnyAgent bool            `json:"any_agent,omitempty"` // no longer only one agent of the pool
+}
+
+// UpdateTarget changes an endpoint. What is claimed afterwards runs by it.
+func (c *Client) UpdateTarget(ctx context.Context, t TargetChange) error {
+	return c.rpc(ctx, "update_target", true, t, nil)
+}
+
+// DeleteTarget removes an endpoint that no run, job or test was ever about; CodeTargetInUse otherwise.
+func (c *Client) DeleteTarget(ctx context.Context, targetID string) error {
+	return c.rpc(ctx, "delete_target", false, map[string]string{"target_id": targetID}, nil)
+}
+
+// InspectTarget has the connection to a target tested, and returns the id of the inspection. Where one is under way already,
+// that is it.
+func (c *Client) InspectTarget(ctx context.Context, targetID string) (inspectionID string, err error) {
+	var out struct {
+		InspectionID string `json:"inspection_id"`
+	}
+	err = c.rpc(ctx, "inspect_target", true, map[string]string{"target_id": targetID}, &out)
+	return out.InspectionID, err
 }
 
 // NewJob is what to run where.

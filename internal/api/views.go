@@ -20,6 +20,8 @@ const (
 	ViewScriptContents   = "script_contents"
 	ViewScriptVersions   = "script_versions"
 	ViewTargets          = "targets"
+	ViewTargetTests      = "target_inspections"
+	ViewUsers            = "users"
 )
 
 // Agent is a row of api.agents.
@@ -93,6 +95,46 @@ type Target struct {
 	Options   json.RawMessage `json:"options"`
 	Disabled  bool            `json:"disabled"`
 	CreatedAt time.Time       `json:"created_at"`
+}
+
+// TargetTest is a row of api.target_inspections: one test of the connection to a target.
+type TargetTest struct {
+	ID          string            `json:"id"`
+	TargetID    string            `json:"target_id"`
+	State       string            `json:"state"`  // pending, claimed, done, failed or expired
+	Result      *ConnectionResult `json:"result"` // when done
+	Error       *ErrorInfo        `json:"error"`  // when failed
+	RequestedAt time.Time         `json:"requested_at"`
+	FinishedAt  *time.Time        `json:"finished_at"`
+}
+
+// ConnectionResult is what a test of a connection found out.
+type ConnectionResult struct {
+	OK        bool              `json:"ok"`
+	Checks    []ConnectionCheck `json:"checks"`
+	Cause     string            `json:"cause"`   // one sentence, where it is not ok
+	Edition   string            `json:"edition"` // Core or Desktop
+	Version   string            `json:"version"`
+	ElapsedMS float64           `json:"elapsed_ms"`
+}
+
+// ConnectionCheck is one step of a test: dns, port, tls, host_key, authentication, session and so on.
+type ConnectionCheck struct {
+	Name   string `json:"name"`
+	State  string `json:"state"` // ok, warning, failed or skipped
+	Detail string `json:"detail"`
+	Advice string `json:"advice"`
+}
+
+// Person is a row of api.users.
+type Person struct {
+	ID           string     `json:"id"`
+	Name         string     `json:"name"`
+	DisplayName  string     `json:"display_name"`
+	Disabled     bool       `json:"disabled"`
+	Roles        []string   `json:"roles"`
+	CreatedAt    time.Time  `json:"created_at"`
+	LastSignInAt *time.Time `json:"last_sign_in_at"`
 }
 
 // Job is a row of api.jobs.

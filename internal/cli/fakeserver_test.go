@@ -38,6 +38,7 @@ type fakeServer struct {
 	events    chan struct{} // each receive is one event
 	requests  []string
 	away      bool
+	onRead    func(view string) // called before a view is read
 }
 
 func newFakeServer(t testing.TB) *fakeServer {
@@ -101,6 +102,9 @@ func (s *fakeServer) route(r *http.Request, args row) (int, any) {
 	}
 	if f := s.functions[strings.TrimPrefix(r.URL.Path, "/api/rpc/")]; f != nil {
 		return f(args)
+	}
+	if s.onRead != nil {
+		s.onRead(strings.TrimPrefix(r.URL.Path, "/api/"))
 	}
 	rows, known := s.views[strings.TrimPrefix(r.URL.Path, "/api/")]
 	if !known {
@@ -222,6 +226,10 @@ func (s *fakeServer) world() {
 	s.views[api.ViewTargets] = []row{
 		{"id": id(20), "name": "local", "kind": "local", "pool_id": id(10), "pool_name": "default", "disabled": false, "created_at": minute(70)},
 		{"id": id(21), "name": "web-01", "kind": "local", "pool_id": id(10), "pool_name": "default", "disabled": true, "created_at": minute(69)},
+		{"id": id(22), "name": "db-01", "kind": "ssh", "pool_id": id(10), "pool_name": "default", "agent_id": id(11), "disabled": false, "created_at": minute(68),
+			"options": row{"address": "db-01.example", "user": "epo", "port": 2222, "host_key": []string{"ssh-ed25519 AAAAC3Nz", "SHA256:abc"}}},
+		{"id": id(23), "name": "dc-01", "kind": "winrm", "pool_id": id(10), "pool_name": "default", "agent_id": nil, "disabled": false, "created_at": minute(67),
+			"options": row{"address": "fe80::1", "user": `ACME\svc`, "ca": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"}},
 	}
 	s.views[api.ViewScripts] = []row{
 		{"id": id(30), "name": "hello", "description": "says hello", "latest_version": 2, "latest_version_id": id(32), "created_at": minute(60), "updated_at": minute(30)},

@@ -21,9 +21,14 @@ type localExecutor struct {
 
 // Run implements agent.Executor.
 func (e localExecutor) Run(ctx context.Context, w agent.Work, emit func(api.Record)) api.Result {
+	if !w.Target.Local() { // the executor knows no other kind yet
+		return api.Result{State: api.StateFailed, Error: &api.ErrorInfo{
+			Code: api.CodeTargetUnsupported, Message: "this agent cannot serve targets of kind " + w.Target.Kind + "; nothing ran",
+		}}
+	}
 	return e.Executor.Run(ctx, executor.Request{
 		AttemptID: w.AttemptID, ScriptName: w.ScriptName, Script: w.Script, SHA256: w.SHA256,
-		Parameters: w.Parameters, Timeout: w.Timeout,
+		Parameters: w.Parameters, Timeout: w.Timeout, Target: w.Target,
 	}, emit)
 }
 
