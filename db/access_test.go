@@ -103,6 +103,7 @@ var functions = map[string]function{
 	}, notFound},
 	"renew_leases":   {agentsOnly, func(x things) testkit.Args { return testkit.Args{"leases": x.items("")} }, "items"},
 	"revoke_agent":   {admins, func(x things) testkit.Args { return testkit.Args{"agent_id": x.agent} }, notFound},
+	"search_log":     {readers, func(x things) testkit.Args { return testkit.Args{"attempt_id": x.attempt, "query": "line"} }, notFound},
 	"set_user_roles": {admins, func(x things) testkit.Args { return testkit.Args{"user_id": x.user, "roles": []string{"auditor"}} }, notFound},
 	"update_target": {operators, func(x things) testkit.Args {
 		return testkit.Args{"target_id": x.target, "pool_id": x.pool, "agent_id": x.agent}

@@ -234,7 +234,7 @@ func TestReaper(t *testing.T) {
 			b.expireLeases(t)
 			reaped := b.reap(t)
 			require.EqualValues(t, 1, reaped["requeued"])
-			require.ElementsMatch(t, []any{"run:" + run, "agents:" + b.ID}, reaped["wakes"])
+			require.ElementsMatch(t, []any{"run:" + run, "agents:" + b.ID, "tenant:" + b.ID + "#run"}, reaped["wakes"])
 		}
 		require.Equal(t, []string{"pending"}, b.targetStates(t, run))
 	})
@@ -496,18 +496,21 @@ func TestWakesNameWhomItConcerns(t *testing.T) {
 	reply, err := b.db.Call(t.Context(), b.Operator, "queue_run", testkit.Args{"script_id": b.scriptID, "target_ids": []string{b.TargetID}})
 	require.NoError(t, err)
 	run := testkit.Value[string](t, b.db, "select id::text from epo.job_runs")
-	require.ElementsMatch(t, []string{"agents:" + b.ID, "run:" + run}, reply.Wakes)
+	lists := "tenant:" + b.ID + "#run"
+	require.ElementsMatch(t, []string{"agents:" + b.ID, "run:" + run, lists}, reply.Wakes)
 	c := b.claim(t, 1)[0]
 	b.start(t, c)
 	for _, call := range []struct {
 		function string
 		args     testkit.Args
+		wakes    []string
 	}{
-		{"append_log", c.log(1, 1)},
-		{"finish_attempts", testkit.Args{"results": []any{c.result(1, "succeeded")}}},
+		{"append_log", c.log(1, 1), []string{"run:" + run}}, // a line of log changes no list
+		{"renew_leases", testkit.Args{"leases": []any{c.item()}, "agent": map[string]any{}}, nil},
+		{"finish_attempts", testkit.Args{"results": []any{c.result(1, "succeeded")}}, []string{"run:" + run, lists}},
 	} {
 		reply, err := b.db.Call(t.Context(), b.agent, call.function, call.args)
 		require.NoError(t, err)
-		require.Equal(t, []string{"run:" + run}, reply.Wakes, call.function)
+		require.ElementsMatch(t, call.wakes, reply.Wakes, call.function)
 	}
 }

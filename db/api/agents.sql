@@ -86,6 +86,7 @@ begin
     and k.agent_id = revoke_agent.agent_id
     and k.revoked_at is null;
   perform epo.wake_agents();
+  perform epo.wake_tenant('agent');
   return jsonb_build_object('id', revoke_agent.agent_id, 'state', 'revoked');
 end
 $$;

@@ -61,6 +61,7 @@ begin
   values (v_tenant, 'script', queue_script_inspection.script_version_id, v_tenant, epo.current_user_id())
   on conflict do nothing;
   perform epo.wake_agents();
+  perform epo.wake_tenant('inspection');
 end
 $$;
 comment on function epo.queue_script_inspection(uuid) is 'Asks for the inspection of a version; one that is asked for already stays alone.';
@@ -127,6 +128,7 @@ begin
   values (v_tenant, 'target', inspect_target.target_id, v_lane, epo.current_user_id(), now() + interval '5 minutes')
   on conflict do nothing;
   perform epo.wake_agents();
+  perform epo.wake_tenant('inspection');
   return (
     select jsonb_build_object('inspection_id', i.id, 'state', i.state)
     from epo.inspections as i
@@ -173,6 +175,9 @@ begin
   where i.tenant_id = v_tenant
     and i.id = any(v_ids)
     and i.state = 'pending';
+  if cardinality(v_ids) > 0 then
+    perform epo.wake_tenant('inspection');
+  end if;
   return (
     select coalesce(
       jsonb_agg(
@@ -274,6 +279,7 @@ begin
     and i.id = finish_inspection.inspection_id
     and i.state = 'claimed'
   returning i.state into v_row.state;
+  perform epo.wake_tenant('inspection');
   return jsonb_build_object('inspection_id', finish_inspection.inspection_id, 'state', v_row.state);
 end
 $$;

@@ -257,6 +257,7 @@ as $$
 declare
   v_tenant uuid := epo.current_tenant_id();
   v_agent uuid := epo.current_agent_id();
+  v_news boolean;
 begin
   update epo.agent_status as s
   set last_seen_at = now(),
@@ -268,10 +269,19 @@ begin
     engine_version = coalesce(left(record_heartbeat.agent ->> 'engine_version', 64), s.engine_version),
     warm = coalesce((record_heartbeat.agent ->> 'warm')::integer, s.warm),
     capacity = coalesce((record_heartbeat.agent ->> 'capacity')::integer, s.capacity)
+  from epo.agent_status as o
   where s.tenant_id = v_tenant
-    and s.agent_id = v_agent;
+    and s.agent_id = v_agent
+    and o.tenant_id = v_tenant
+    and o.agent_id = v_agent
+  returning o.last_seen_at <= now() - make_interval(secs => greatest(10, 2 * epo.lease_seconds()))
+    or (o.capacity is null and s.capacity is not null)
+  into v_news;
   if not found then
     perform epo.raise('principal_disabled', 401, 'the agent may not act any more');
+  end if;
+  if v_news then
+    perform epo.wake_tenant('agent'); -- it was away or is new, and came
   end if;
 end
 $$;

@@ -60,9 +60,10 @@ comment on view api.attempts is 'Tries of run targets.';
 comment on column api.attempts.agent_name is 'Name of the agent.';
 
 create view api.job_run_logs with (security_invoker = true) as
-select l.run_id, l.attempt_id, l.run_target_id, l.first_seq, l.last_seq, l.chunk, l.created_at
+select l.run_id, l.attempt_id, l.run_target_id, l.first_seq, l.last_seq, l.chunk, l.created_at, octet_length(l.chunk) as size_bytes
 from epo.job_run_logs as l;
 comment on view api.job_run_logs is 'Log records in chunks of NDJSON; read an attempt in the order of first_seq.';
+comment on column api.job_run_logs.size_bytes is 'Size of the chunk.';
 
 grant select on api.job_runs, api.job_run_targets, api.attempts, api.job_run_logs to app_user, app_admin;
 

@@ -145,6 +145,7 @@ begin
   set description = coalesce(push_script.description, s.description), updated_at = now()
   where s.tenant_id = v_tenant and s.id = v_script;
   perform epo.queue_script_inspection(v_version.id);
+  perform epo.wake_tenant('script');
   return epo.describe_push(v_script, v_version.id, true);
 end
 $$;

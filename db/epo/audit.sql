@@ -61,7 +61,7 @@ begin atomic
     ('epo.inspections', 'track', '{id,kind,script_version_id,target_id,state,agent_id,ok,error,requested_by}'),
     ('epo.inspections', 'ignore', '{tenant_id,lane_id,attempts,result,requested_at,expires_at,lease_expires_at,finished_at}'),
     ('epo.job_run_logs', 'append',
-      '{tenant_id,run_id,attempt_id,run_target_id,first_seq,last_seq,chunk,created_at}')
+      '{tenant_id,run_id,attempt_id,run_target_id,first_seq,last_seq,chunk,created_at,streams}')
   ) as m (table_name, mark, columns);
 end;
 comment on function epo.audit_marks() is 'What the audit records of each column: track, ignore, secret or append.';

@@ -89,7 +89,8 @@ begin
       'expired', count(*) filter (where u.state = 'expired'),
       'cancelled', count(*) filter (where u.state = 'cancelled'),
       'wakes', coalesce(jsonb_agg(distinct 'run:' || u.run_id) filter (where u.run_id is not null), '[]')
-        || coalesce(jsonb_agg(distinct 'agents:' || u.tenant_id) filter (where u.state = 'pending'), '[]')),
+        || coalesce(jsonb_agg(distinct 'agents:' || u.tenant_id) filter (where u.state = 'pending'), '[]')
+        || coalesce(jsonb_agg(distinct 'tenant:' || u.tenant_id || '#run') filter (where u.tenant_id is not null), '[]')),
     array_agg(u.tenant_id) filter (where u.state <> 'pending'),
     array_agg(u.run_id) filter (where u.state <> 'pending'),
     array_agg(u.state) filter (where u.state <> 'pending')
@@ -212,7 +213,8 @@ begin
   )
   select jsonb_build_object(
     'ended', count(*),
-    'wakes', coalesce(jsonb_agg(distinct 'agents:' || m.tenant_id) filter (where m.state = 'pending'), '[]'))
+    'wakes', coalesce(jsonb_agg(distinct 'agents:' || m.tenant_id) filter (where m.state = 'pending'), '[]')
+      || coalesce(jsonb_agg(distinct 'tenant:' || m.tenant_id || '#inspection'), '[]'))
   into v_result
   from moved as m;
   return v_result;
@@ -220,6 +222,23 @@ end
 $$;
 comment on function epo.end_lost_inspections(integer) is
   'Ends claims of inspections whose lease is over: back to the queue up to three times, then failed; and those that waited too long.';
+
+-- Nothing is written when an agent goes: its last sign of life grows old. Rounds
+-- of the reaper are closer together than the time that is looked at, so that none
+-- is missed; one that is told twice does no harm.
+create function epo.wakes_of_absence() returns jsonb
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  return (
+    select coalesce(jsonb_agg(distinct 'tenant:' || s.tenant_id || '#agent'), '[]')
+    from epo.agent_status as s
+    join epo.tenant_policies as p on p.tenant_id = s.tenant_id
+    where s.last_seen_at + make_interval(secs => greatest(10, 2 * p.lease_seconds)) between now() - interval '5 seconds' and now());
+end
+$$;
+comment on function epo.wakes_of_absence() is 'Wakes for tenants with an agent that has just counted as away.';
 
 create function epo.reap_leases(max_targets integer default 1000) returns jsonb
 language plpgsql security definer
@@ -240,7 +259,7 @@ begin
     'expired', v_waiting -> 'expired',
     'cancelled', (v_lost ->> 'cancelled')::integer + (v_waiting ->> 'cancelled')::integer,
     'inspections', v_inspections -> 'ended',
-    'wakes', (v_lost -> 'wakes') || (v_waiting -> 'wakes') || (v_inspections -> 'wakes'));
+    'wakes', (v_lost -> 'wakes') || (v_waiting -> 'wakes') || (v_inspections -> 'wakes') || epo.wakes_of_absence());
 end
 $$;
 comment on function epo.reap_leases(integer) is
