@@ -4,7 +4,7 @@ import { defineConfig } from "vitest/config";
 
 // The server that `npm run dev` talks to.
 const server = process.env["EPO_URL"] ?? "http://127.0.0.1:7070";
-const proxied = ["/api", "/auth", "/events", "/healthz", "/readyz", "/version"];
+const proxied = ["/api", "/auth", "/events", "/log", "/healthz", "/readyz", "/version"];
 
 export default defineConfig({
   plugins: [react()],

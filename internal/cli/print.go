@@ -7,7 +7,6 @@ import (
 	"io"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 
 	"github.com/epo-dev/epo/internal/api"
@@ -48,32 +47,11 @@ func stateColour(state string) string {
 	return ""
 }
 
-// plainText makes text safe for a terminal: control characters, which could move the cursor, change its title or hide what
-// follows, are shown instead of obeyed. Tabs stay; so do line ends unless they could overwrite a line.
-func plainText(s string) string {
-	if strings.IndexFunc(s, dangerous) < 0 && utf8.ValidString(s) {
-		return s
-	}
-	var b strings.Builder
-	for _, r := range s {
-		switch {
-		case !dangerous(r):
-			b.WriteRune(r)
-		case r < 0x20:
-			b.WriteRune(0x2400 + r) // the Unicode picture of the control character
-		case r == 0x7f:
-			b.WriteRune(0x2421)
-		default:
-			fmt.Fprintf(&b, "<U+%04X>", r)
-		}
-	}
-	return b.String()
-}
+// plainText makes text safe for a terminal.
+func plainText(s string) string { return api.PlainText(s) }
 
-// dangerous reports whether a terminal would obey r: control characters, and those that turn the direction of text.
-func dangerous(r rune) bool {
-	return r != '\n' && r != '\t' && unicode.IsControl(r) || unicode.Is(unicode.Bidi_Control, r)
-}
+// dangerous reports whether a terminal would obey r.
+func dangerous(r rune) bool { return api.Dangerous(r) }
 
 // printJSON prints v as indented JSON.
 func (a *app) printJSON(v any) error { return a.encode(v, "  ") }

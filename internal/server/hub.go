@@ -1,13 +1,17 @@
 package server
 
 import (
+	"maps"
+	"slices"
+	"strings"
 	"sync"
 )
 
 // Hub hands wakes to whoever waits for their topic. A wake is a hint that something changed, never the change itself: a
 // waiter looks, then waits. It is safe for concurrent use and holds no database connection.
 //
-// Topics are "agents:<tenant id>" and "run:<run id>".
+// Topics are "agents:<tenant id>", "run:<run id>" and "tenant:<tenant id>". What follows a # in a wake is a detail that its
+// waiters are told: the kind of list that changed.
 type Hub struct {
 	mu      sync.Mutex
 	waiters map[string]map[*Waiter]struct{}
@@ -20,6 +24,8 @@ type Waiter struct {
 	signal chan struct{}
 	hub    *Hub
 	topics []string
+
+	details map[string]struct{} // not taken yet; guarded by the hub
 }
 
 // NewHub returns an empty hub.
@@ -61,8 +67,9 @@ func (h *Hub) Wake(topics ...string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, topic := range topics {
+		topic, detail, _ := strings.Cut(topic, "#")
 		for w := range h.waiters[topic] {
-			w.wake()
+			w.wake(detail)
 		}
 	}
 }
@@ -73,12 +80,32 @@ func (h *Hub) WakeAll() {
 	defer h.mu.Unlock()
 	for _, waiters := range h.waiters {
 		for w := range waiters {
-			w.wake()
+			w.wake(anything)
 		}
 	}
 }
 
-func (w *Waiter) wake() {
+// anything is the detail of a wake of which nobody knows more.
+const anything = ""
+
+// Details returns the details of the wakes since it was called last, in order; with anything among them nothing else counts.
+func (w *Waiter) Details() []string {
+	w.hub.mu.Lock()
+	defer w.hub.mu.Unlock()
+	if _, any := w.details[anything]; any {
+		clear(w.details)
+		return []string{anything}
+	}
+	details := slices.Sorted(maps.Keys(w.details))
+	clear(w.details)
+	return details
+}
+
+func (w *Waiter) wake(detail string) {
+	if w.details == nil {
+		w.details = map[string]struct{}{}
+	}
+	w.details[detail] = struct{}{}
 	select {
 	case w.signal <- struct{}{}:
 	default:

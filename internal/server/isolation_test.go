@@ -46,6 +46,18 @@ func functionArguments(function, id string) map[string]any {
 		return map[string]any{"leases": []any{map[string]any{"attempt_id": id, "fencing_token": 1}}, "agent": map[string]any{}}
 	case "finish_attempts":
 		return map[string]any{"results": []any{map[string]any{"attempt_id": id, "fencing_token": 1, "last_seq": 0, "state": "succeeded", "exit_code": 0, "error": nil}}}
+	case "update_target":
+		return map[string]any{"target_id": id, "pool_id": id}
+	case "delete_target", "inspect_target":
+		return map[string]any{"target_id": id}
+	case "inspect_script":
+		return map[string]any{"script_version_id": id}
+	case "claim_inspections":
+		return map[string]any{"max": 1}
+	case "finish_inspection":
+		return map[string]any{"inspection_id": id, "fencing_token": 1, "result": map[string]any{"ok": true}}
+	case "search_log":
+		return map[string]any{"attempt_id": id, "query": "x"}
 	case "get_script_content":
 		return map[string]any{"script_version_id": id}
 	}
@@ -53,7 +65,7 @@ func functionArguments(function, id string) map[string]any {
 }
 
 // withoutObjects are the functions that name nothing of a tenant.
-var withoutObjects = map[string]bool{"push_script": true, "create_pool": true, "claim_run_targets": true}
+var withoutObjects = map[string]bool{"push_script": true, "create_pool": true, "claim_run_targets": true, "claim_inspections": true}
 
 // TestOtherTenantsAreNotFound: for every function of api, the id of anything that another tenant has is answered with the
 // same bytes as an id that nobody has, and changes nothing.

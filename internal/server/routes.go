@@ -44,6 +44,7 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/auth/agent/token", anybody, plain(s.gateway.AgentToken)},
 		{http.MethodGet, "/agent/wait", agents, s.wait},
 		{http.MethodGet, "/events", people, s.events},
+		{http.MethodGet, "/log", people, s.log},
 	}
 }
 
@@ -92,7 +93,7 @@ func (s *Server) dispatch(x *exchange, r *http.Request, table map[string][]route
 // reserved reports whether path belongs to the API rather than to the console.
 func reserved(path string) bool {
 	first, _, _ := strings.Cut(strings.TrimLeft(path, "/"), "/")
-	return slices.Contains([]string{"api", "auth", "agent", "events", "healthz", "readyz", "version"}, first) || strings.HasPrefix(path, "//")
+	return slices.Contains([]string{"api", "auth", "agent", "events", "log", "healthz", "readyz", "version"}, first) || strings.HasPrefix(path, "//")
 }
 
 // authenticated calls handle for whoever may.

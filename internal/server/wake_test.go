@@ -120,10 +120,14 @@ func TestWaitHoldsNoConnection(t *testing.T) {
 	group.Wait()
 }
 
-// stream opens /events and sends each line to the channel, which is closed at the end.
+// stream opens /events, of a run or else of the tenant's lists, and sends each line to the channel, which is closed at the end.
 func (s *stack) stream(ctx context.Context, bearer, run string) <-chan string {
 	s.t.Helper()
-	r, err := http.NewRequestWithContext(ctx, "GET", s.url+"/events?run="+run, nil)
+	path := "/events"
+	if run != "" {
+		path += "?run=" + run
+	}
+	r, err := http.NewRequestWithContext(ctx, "GET", s.url+path, nil)
 	require.NoError(s.t, err)
 	r.Header.Set("Authorization", "Bearer "+bearer)
 	response, err := client.Do(r)
