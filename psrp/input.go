@@ -107,10 +107,12 @@ func (r *Run) nextFragment(fragments <-chan []byte, wait bool) ([]byte, bool) {
 
 // inputFailed ends the run with the error of its input and stops the pipeline.
 func (r *Run) inputFailed(err error) {
+	r.ending.Lock()
+	defer r.ending.Unlock()
 	r.finish(nil, fmt.Errorf("pipeline input: %w", err))
-	ctx, cancel := context.WithTimeout(r.pool.ctx, r.pool.config.AckTimeout)
+	ctx, cancel := context.WithTimeout(r.pool.ctx, r.pool.config.CloseTimeout)
 	defer cancel()
-	if err := r.pool.t.Signal(ctx, r.id); err != nil && r.pool.ctx.Err() == nil {
+	if err := r.signal(ctx); err != nil && r.pool.ctx.Err() == nil {
 		r.pool.config.Logger.Warn("psrp: pipeline not stopped", slog.Any("error", err))
 	}
 }

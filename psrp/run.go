@@ -30,7 +30,13 @@ type Run struct {
 	stopCalls context.CancelFunc         // ends host calls that are being answered
 	silence   atomic.Pointer[time.Timer] // StartTimeout; nil without
 
-	hadErrors bool // reader only
+	hadErrors bool          // reader only
+	stated    chan struct{} // closed when the engine has told how the pipeline ended
+
+	// ending lets a stop that failed input has begun come to its end before the
+	// run is closed: a server told to close a pipeline that is stopping says at
+	// once that it did, and refuses the next one because this one still runs.
+	ending sync.Mutex
 
 	closeOnce sync.Once
 	closed    chan struct{}
@@ -64,7 +70,7 @@ func (p *Pool) Start(ctx context.Context, pl Pipeline) (*Run, error) {
 }
 
 func (p *Pool) newRun(pl Pipeline) *Run {
-	r := &Run{pool: p, id: NewGUID(), queue: newQueue(p.config.MaxQueueBytes), closed: make(chan struct{})}
+	r := &Run{pool: p, id: NewGUID(), queue: newQueue(p.config.MaxQueueBytes), closed: make(chan struct{}), stated: make(chan struct{})}
 	r.queue.urgent = &p.urgent
 	r.ctx, r.cancel = context.WithCancelCause(context.Background())
 	for i := range r.inbox {
@@ -175,15 +181,36 @@ func (r *Run) Events(ctx context.Context) iter.Seq2[Event, error] {
 // deadline. A pipeline that ended by itself is no error. The remaining events
 // and the state are still to be read; should they be too many for the queue,
 // those that do not fit are dropped and counted in [StateEvent].
+//
+// PowerShell 7.6 that is stopped within the first milliseconds of a pipeline
+// can confirm the stop and then never start another one on that runspace:
+// close the pool after so early a stop, or give the next pipeline a
+// StartTimeout.
 func (r *Run) Stop(ctx context.Context) error {
 	r.queue.lift()
 	r.stopCalls()
 	if r.ctx.Err() != nil {
 		return nil
 	}
-	err := r.pool.t.Signal(ctx, r.id)
-	if err != nil && r.ctx.Err() == nil {
+	if err := r.signal(ctx); err != nil && r.ctx.Err() == nil {
 		return fmt.Errorf("stop pipeline: %w", err)
+	}
+	return nil
+}
+
+// signal asks the engine to stop the pipeline and waits until it has told the
+// end.
+func (r *Run) signal(ctx context.Context) error {
+	if err := r.pool.t.Signal(ctx, r.id); err != nil {
+		return err
+	}
+	select {
+	case <-r.stated:
+	case <-r.closed:
+	case <-r.pool.ctx.Done():
+		return r.pool.Err()
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 	return nil
 }
@@ -211,6 +238,8 @@ func (r *Run) close() {
 	defer close(r.closed)
 	r.queue.drop()
 	r.stopCalls()
+	r.ending.Lock()
+	defer r.ending.Unlock()
 	ctx, cancel := context.WithTimeout(r.pool.ctx, r.pool.config.CloseTimeout)
 	defer cancel()
 	if r.pool.ctx.Err() == nil {

@@ -44,12 +44,24 @@ func (r *Run) push(m Message, event Event) {
 // receiveState ends the run. States that are not final tell nothing new.
 func (r *Run) receiveState(m Message) {
 	state, err := decodeState(m.Body, r.pool.config.decode())
+	if err != nil || state.State.Final() {
+		r.end()
+	}
 	switch {
 	case err != nil:
 		r.finish(nil, fmt.Errorf("decode pipeline state: %w", err))
 	case state.State.Final():
 		state.HadErrors = state.HadErrors || r.hadErrors
 		r.finish(&state, io.EOF)
+	}
+}
+
+// end tells that the engine is done with the pipeline. It runs in the reader.
+func (r *Run) end() {
+	select {
+	case <-r.stated:
+	default:
+		close(r.stated)
 	}
 }
 

@@ -156,9 +156,19 @@ func inputEarly(t *testing.T, pool *psrp.Pool) {
 
 func inputFails(t *testing.T, pool *psrp.Pool) {
 	broken := errors.New("source is broken")
-	run := start(t, pool, inputScript("$input | ForEach-Object { $_ }", func(yield func(any, error) bool) {
-		_ = yield("x", nil) && yield(nil, broken)
-	}))
+	running := make(chan struct{})
+	p := psrp.Pipeline{
+		Commands: []psrp.Command{{Text: "Write-Output"}},
+		Input: func(yield func(any, error) bool) {
+			if yield("x", nil) {
+				<-running // an engine that is stopped while it starts a pipeline may never start another
+				yield(nil, broken)
+			}
+		},
+	}
+	run := start(t, pool, p)
+	equal(t, "output", any("x"), next(t, run).(psrp.OutputEvent).Value)
+	close(running)
 	for {
 		_, err := run.Next(ctx(t))
 		if err != nil {

@@ -140,7 +140,7 @@ func TestCheck09_CancelDuringSleep(t *testing.T) {
 	start := time.Now()
 	r := drain(t, run)
 	require.Equal(t, psrp.PipelineStopped, r.state.State)
-	require.Less(t, time.Since(start), 2*time.Second)
+	require.Less(t, time.Since(start), 20*time.Second, "the sleep was not stopped")
 	require.NoError(t, run.Close(ctx(t)))
 	require.Equal(t, []any{"next"}, script(t, pool, "'next'").outputs())
 }
