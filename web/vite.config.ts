@@ -26,6 +26,7 @@ export default defineConfig({
     include: ["src/**/*.test.{ts,tsx}"],
     css: false,
     restoreMocks: true,
-    testTimeout: 15_000,
+    testTimeout: 60_000, // a machine that does much else is no failure
+    expect: { poll: { timeout: 20_000 } },
   },
 });

@@ -28,7 +28,7 @@ const newScript = createRoute({ getParentRoute: () => root, path: "/scripts/new"
 const script = createRoute({
   getParentRoute: () => root,
   path: "/scripts/$scriptId",
-  validateSearch: optional((s) => ({ tab: oneOf(s["tab"], scriptTabs), version: whole(s["version"]), from: whole(s["from"]), to: whole(s["to"]) })),
+  validateSearch: optional((s) => ({ tab: oneOf(s["tab"], scriptTabs), version: whole(s["version"]), from: whole(s["from"]), to: whole(s["to"]), line: whole(s["line"]) })),
   component: lazyRouteComponent(() => import("./routes/scripts"), "ScriptRoute"),
 });
 const pushScript = createRoute({ getParentRoute: () => root, path: "/scripts/$scriptId/push", component: lazyRouteComponent(() => import("./routes/scripts"), "PushScriptRoute") });
@@ -36,7 +36,7 @@ const runScript = createRoute({
   getParentRoute: () => root,
   path: "/scripts/$scriptId/run",
   validateSearch: optional((s) => ({ like: text(s["like"]) })),
-  component: lazyRouteComponent(() => import("./routes/runs"), "RunFormRoute"),
+  component: lazyRouteComponent(() => import("./routes/runForm"), "RunFormRoute"),
 });
 
 const runs = createRoute({

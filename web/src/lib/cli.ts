@@ -1,4 +1,4 @@
-import type { JsonObject } from "@/lib/schema";
+import { JsonNumber, stringifyExact, type Exact, type ExactObject } from "@/lib/exactJson";
 
 /** Commands of the command line tool that do the same as a form. */
 const harmless = /^[A-Za-z0-9_@%+=:,./-]+$/;
@@ -13,9 +13,21 @@ export function command(...words: (string | undefined | false)[]): string {
   return words.filter((word): word is string => typeof word === "string" && word !== "").map(quote).join(" ");
 }
 
-/** parameterWords gives parameters the way `epo run start` reads them: JSON, and a text as it is unless it could be taken for JSON. */
-export function parameterWords(parameters: JsonObject): string[] {
-  return Object.entries(parameters).flatMap(([name, value]) => ["--param", `${name}=${typeof value === "string" && !readsAsJson(value) ? value : JSON.stringify(value)}`]);
+/**
+ * parameterWords gives parameters the way `epo run start` reads them: a name alone is true, a text stands as it is unless it could be
+ * taken for JSON, and := says that JSON follows.
+ */
+export function parameterWords(parameters: ExactObject): string[] {
+  return [...parameters].flatMap(([name, value]) => ["--param", parameterWord(name, value)]);
+}
+
+const wholeNumber = /^-?(0|[1-9]\d*)$/;
+
+function parameterWord(name: string, value: Exact): string {
+  if (value === true && !name.includes("=")) return name;
+  if (typeof value === "string") return `${name}=${readsAsJson(value) ? JSON.stringify(value) : value}`;
+  const json = stringifyExact(value);
+  return value instanceof JsonNumber && !wholeNumber.test(json) ? `${name}:=${json}` : `${name}=${json}`;
 }
 
 function readsAsJson(text: string): boolean {

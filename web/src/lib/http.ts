@@ -54,6 +54,22 @@ export async function call<T>(name: string, args: Record<string, unknown>): Prom
   return read<T>(db.rpc(name, args));
 }
 
+/** callText runs a function whose arguments are JSON already. */
+export async function callText<T>(name: string, body: string): Promise<T> {
+  return answer<T>(await authorizedFetch(`/api/rpc/${name}`, { method: "POST", headers: { "Content-Type": "application/json", Accept: "application/json" }, body }));
+}
+
+/** post sends a request to the part of the server that is no view and no function: sign-in and people. */
+export async function post<T>(path: string, body: unknown): Promise<T> {
+  return answer<T>(await authorizedFetch(path, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body), cache: "no-store" }));
+}
+
+async function answer<T>(response: Response): Promise<T> {
+  const body: unknown = response.status === 204 ? undefined : await response.json().catch(() => undefined);
+  if (!response.ok) throw errorFromBody(response.status, body);
+  return body as T;
+}
+
 /** shouldRetry: reads are tried again when nobody answered; what the server said stays said. */
 export function shouldRetry(failures: number, error: unknown): boolean {
   return failures < 3 && (isUnreachable(error) || (error instanceof ApiError && error.status >= 500));

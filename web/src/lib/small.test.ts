@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { decodeScript, encodeScript, fromBase64, toBase64 } from "./bytes";
 import { command, parameterWords } from "./cli";
 import { changes } from "./difference";
+import { parseExact, type ExactObject } from "./exactJson";
 import { contains } from "./paging";
 import { may } from "./roles";
 import { ago, duration, stamp } from "./time";
@@ -30,7 +31,9 @@ describe("command", () => {
   });
 
   it("gives parameters as the command line reads them", () => {
-    expect(parameterWords({ Name: "Ada", Days: 7, Text: "7", List: [1, "a"] })).toEqual(["--param", "Name=Ada", "--param", "Days=7", "--param", 'Text="7"', "--param", 'List=[1,"a"]']);
+    const words = (json: string) => parameterWords(parseExact(json) as ExactObject).filter((word) => word !== "--param");
+    expect(words('{"Name":"Ada","Days":7,"Text":"7","List":[1,"a"]}')).toEqual(["Name=Ada", "Days=7", 'Text="7"', 'List=[1,"a"]']);
+    expect(words('{"Force":true,"Off":false,"Rate":1.50,"Big":12345678901234567890,"None":null,"True":"true","Half":"0.5"}')).toEqual(["Force", "Off=false", "Rate:=1.50", "Big=12345678901234567890", "None=null", 'True="true"', 'Half="0.5"']);
   });
 });
 

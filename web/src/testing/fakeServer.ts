@@ -14,6 +14,8 @@ export class FakeServer {
   readonly views: Record<string, Row[]> = {};
   readonly functions: Record<string, FakeFunction> = {};
   readonly requests: { method: string; path: string; body: unknown }[] = [];
+  /** Bodies of the requests, as they came. */
+  readonly texts: string[] = [];
   password = "correct horse";
   user = signedInUser;
   /** The session that the browser's cookie stands for. */
@@ -53,6 +55,7 @@ export class FakeServer {
     const url = new URL(request.url);
     const raw = await request.text();
     const body: unknown = raw === "" ? undefined : JSON.parse(raw);
+    this.texts.push(raw);
     this.requests.push({ method: request.method, path: url.pathname + url.search, body });
     if (url.pathname.startsWith("/auth/")) return this.auth(url.pathname, body as Record<string, string>);
     if (url.pathname === "/readyz") return json({ status: 200, body: {} });
@@ -87,7 +90,7 @@ export class FakeServer {
     const found = rows.filter((row) => [...url.searchParams].every(([name, value]) => matches(row, name, value)));
     const offset = Number(url.searchParams.get("offset") ?? 0);
     const limit = Number(url.searchParams.get("limit") ?? found.length);
-    const page = sorted(found, url.searchParams.get("order")).slice(offset, offset + limit);
+    const page = sorted(found, url.searchParams.get("order")).slice(offset, offset + limit).map((row) => asText(row, url.searchParams.get("select")));
     if (!headers.get("Accept")?.includes("vnd.pgrst.object")) return { status: 200, body: page };
     return page.length === 1 ? { status: 200, body: page[0] } : refusal(406, "PGRST116", "not one row");
   }
@@ -138,6 +141,8 @@ function matches(row: Row, name: string, filter: string): boolean {
       return compare >= 0;
     case "lte":
       return compare <= 0;
+    case "is":
+      return String(value) === wanted;
     case "in":
       return wanted.slice(1, -1).split(",").includes(String(value));
     case "ilike":
@@ -145,6 +150,13 @@ function matches(row: Row, name: string, filter: string): boolean {
     default:
       throw new Error(`the fake server does not know the filter ${filter}`);
   }
+}
+
+/** asText gives columns that are asked for as "name::text" as the text of their JSON. */
+function asText(row: Row, select: string | null): Row {
+  const named = [...(select ?? "").matchAll(/(?:^|,)(\w+)::text/g)].map((found) => found[1] ?? "");
+  const texts = named.map((name): [string, unknown] => [name, row[name] === undefined || row[name] === null || typeof row[name] === "string" ? row[name] ?? null : JSON.stringify(row[name])]);
+  return named.length === 0 ? row : { ...row, ...Object.fromEntries(texts) };
 }
 
 function sorted(rows: Row[], order: string | null): Row[] {

@@ -46,3 +46,39 @@ export function log(firstSeq: number, records: readonly { stream: string; text?:
   const lines = records.map((record, i) => JSON.stringify({ seq: firstSeq + i, time: "2026-01-02T00:00:02Z", ...record }));
   return { attempt_id: "at1", first_seq: firstSeq, last_seq: firstSeq + records.length - 1, chunk: `${lines.join("\n")}\n` };
 }
+
+/** parameter is one of a param() block as the inspection tells it; only what differs from a plain one is given. */
+export function parameter(name: string, type: string, more: Record<string, unknown> = {}): Record<string, unknown> {
+  const array = type.endsWith("[]");
+  const mandatory = more["mandatory"] === true;
+  return {
+    name,
+    type: { name: type, resolved: resolved[type.replace("[]", "")] ? `${resolved[type.replace("[]", "")]}${array ? "[]" : ""}` : null, array },
+    mandatory,
+    position: null,
+    aliases: [],
+    switch: type === "switch",
+    hidden: false,
+    help: null,
+    default: { kind: "none" },
+    sets: [{ name: "__AllParameterSets", mandatory, position: null, pipeline: false, pipeline_by_name: false, remaining: false, help_message: null }],
+    validation: [],
+    allow: [],
+    ...more,
+  };
+}
+
+const resolved: Record<string, string> = {
+  string: "System.String", int: "System.Int32", long: "System.Int64", uint64: "System.UInt64", double: "System.Double", decimal: "System.Decimal", bigint: "System.Numerics.BigInteger",
+  byte: "System.Byte", bool: "System.Boolean", switch: "System.Management.Automation.SwitchParameter", datetime: "System.DateTime", datetimeoffset: "System.DateTimeOffset", timespan: "System.TimeSpan",
+  guid: "System.Guid", char: "System.Char", hashtable: "System.Collections.Hashtable", object: "System.Object", scriptblock: "System.Management.Automation.ScriptBlock",
+  securestring: "System.Security.SecureString", pscredential: "System.Management.Automation.PSCredential", "System.DayOfWeek": "System.DayOfWeek", xml: "System.Xml.XmlDocument", uri: "System.Uri",
+};
+
+/** inspection is a row of script_inspections about the version v2, with these parameters. */
+export function inspection(parameters: readonly Record<string, unknown>[], more: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    script_version_id: "v2", state: "done", engine_version: "7.6.9", engine_edition: "Core", agent_id: "a1", ok: true, not_inspected_reason: null, errors: [], parameters, help: null, requires: null,
+    document: { parameters, cmdlet_binding: null, dynamic_param: false, commands: [] }, requested_at: "2026-01-02T00:00:00Z", finished_at: "2026-01-02T00:00:01Z", ...more,
+  };
+}

@@ -1,12 +1,10 @@
 import { getRouteApi, useRouter } from "@tanstack/react-router";
 import { useCallback } from "react";
-import { RunFormPage } from "@/features/runs/components/RunFormPage";
 import { RunListPage } from "@/features/runs/components/RunListPage";
 import { RunPage, type RunView } from "@/features/runs/components/RunPage";
 
 const list = getRouteApi("/runs");
 const one = getRouteApi("/runs/$runId");
-const form = getRouteApi("/scripts/$scriptId/run");
 
 export function RunsRoute() {
   const search = list.useSearch();
@@ -26,11 +24,4 @@ export function RunRoute() {
 
 function asSearch({ target, attempt, tab, streams, find, line }: RunView) {
   return { target, attempt, tab, streams: streams && [...streams], find, line };
-}
-
-export function RunFormRoute() {
-  const { scriptId } = form.useParams();
-  const { like } = form.useSearch();
-  const navigate = form.useNavigate();
-  return <RunFormPage key={scriptId} scriptId={scriptId} like={like} onQueued={(queued) => void navigate({ to: "/runs/$runId", params: { runId: queued.run_id } })} />;
 }

@@ -1,11 +1,12 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { call } from "@/lib/http";
-import type { JsonObject, RunState } from "@/lib/schema";
+import { exact, stringifyExact, type ExactObject } from "@/lib/exactJson";
+import { callText } from "@/lib/http";
+import type { RunState } from "@/lib/schema";
 
 export interface QueueRun {
   scriptId: string;
   targetIds: string[];
-  parameters: JsonObject;
+  parameters: ExactObject;
   timeoutSeconds?: number | undefined;
   /** Makes a repeated request the same run. */
   idempotencyKey: string;
@@ -18,16 +19,13 @@ export interface Queued {
 }
 
 export function queueRun(run: QueueRun): Promise<Queued> {
-  return call<Queued>("queue_run", {
-    script_id: run.scriptId,
-    target_ids: run.targetIds,
-    parameters: run.parameters,
-    timeout_seconds: run.timeoutSeconds,
-    idempotency_key: run.idempotencyKey,
-  });
+  const rest = { script_id: run.scriptId, target_ids: run.targetIds, timeout_seconds: run.timeoutSeconds, idempotency_key: run.idempotencyKey };
+  const body = exact(JSON.parse(JSON.stringify(rest)) as unknown) as ExactObject;
+  // Written by hand, so that long numbers arrive with all their digits.
+  return callText<Queued>("queue_run", stringifyExact(body.set("parameters", run.parameters)));
 }
 
 export function useQueueRun() {
   const client = useQueryClient();
-  return useMutation({ mutationFn: queueRun, onSuccess: () => client.invalidateQueries({ queryKey: ["runs", "list"] }) });
+  return useMutation({ mutationFn: queueRun, onSuccess: () => client.invalidateQueries({ queryKey: ["runs"] }) });
 }

@@ -14,6 +14,8 @@ beforeEach(async () => {
   server.install();
   server.views["scripts"] = [{ ...script }];
   server.views["targets"] = [{ ...target }, { ...target, id: "e2", name: "web-2" }];
+  server.views["job_runs"] = [];
+  server.views["script_inspections"] = [];
   onQueued.mockReset();
   await session.start();
 });
@@ -65,7 +67,7 @@ describe("RunFormPage", () => {
   });
 
   it("takes over the targets and parameters of an earlier run", async () => {
-    server.views["job_runs"] = [{ ...run, script_version: 1 }];
+    server.views["job_runs"] = [{ ...run, script_version: 1, requested_by: "u2" }];
     server.views["job_run_targets"] = [{ ...runTarget }];
     await form("r1");
     expect(await parameters()).toHaveProperty("value", '{\n  "Name": "world"\n}');

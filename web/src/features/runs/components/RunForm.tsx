@@ -1,75 +1,112 @@
 import { Alert, Button, Group, NumberInput, Stack } from "@mantine/core";
-import { useState, type FormEvent } from "react";
+import { useRef, useState, type FormEvent } from "react";
 import { CommandLine } from "@/components/ui/CommandLine";
 import { ErrorText } from "@/components/ui/States";
 import { command, parameterWords } from "@/lib/cli";
-import type { Run, Script } from "@/lib/schema";
+import { ApiError, codeOf } from "@/lib/errors";
+import { blocking, inspected, type Inspection } from "@/lib/inspection";
+import type { Script } from "@/lib/schema";
+import type { EarlierRun } from "../api/getLastRun";
 import type { Choice } from "../api/getRunForm";
-import { parseParameters } from "../api/parameters";
+import { fieldsOf, firstProblem, formOf, valuesOf, withObject, type FormState } from "../api/parameterForm";
 import { useQueueRun, type Queued } from "../api/queueRun";
-import { ParameterFields } from "./ParameterFields";
+import { ParameterFields, type Rejection } from "./ParameterFields";
+import { InspectionNotice } from "./parameters/InspectionNotice";
+import { LastValues } from "./parameters/LastValues";
 import { TargetChoice } from "./TargetChoice";
 
 export interface RunDraft {
   targetIds: string[];
-  parameters: string; // JSON
   timeout: string; // seconds
-  like?: Run;
+  /** The run whose targets and parameters are taken over. */
+  like?: EarlierRun;
 }
 
 interface Props {
   script: Script;
   choices: readonly Choice[];
   draft: RunDraft;
+  /** What is known about the parameters; null where nothing is. */
+  inspection: Inspection | null | undefined;
+  /** The user's last run of this script. */
+  last: EarlierRun | null | undefined;
   onQueued: (queued: Queued) => void;
 }
 
 /** RunForm starts a run. Pressing the button twice starts one run: the request carries a key of its own. */
-export function RunForm({ script, choices, draft, onQueued }: Props) {
+export function RunForm({ script, choices, draft, inspection, last, onQueued }: Props) {
   const [targetIds, setTargetIds] = useState(() => (choices.length === 1 && choices[0] ? [choices[0].id] : draft.targetIds));
-  const [text, setText] = useState(draft.parameters);
+  const [form, setForm] = useState<FormState>(() => formOf(draft.like?.parameters ?? new Map<string, never>()));
   const [timeout, setTimeout] = useState<string | number>(draft.timeout);
   const [key, setKey] = useState(() => crypto.randomUUID());
+  const [tried, setTried] = useState(false);
+  const [told, setTold] = useState<Rejection>();
+  const element = useRef<HTMLFormElement>(null);
   const queue = useQueueRun();
-  const { parameters, problem } = parseParameters(text);
+  const parameters = valuesOf(form);
   const edit = <T,>(set: (value: T) => void) => (value: T): void => {
     set(value);
+    setTold(undefined);
     setKey(crypto.randomUUID()); // another request
   };
 
   const submit = (event: FormEvent): void => {
     event.preventDefault();
-    if (!parameters) return;
+    const problem = inspected(inspection) ? firstProblem(fieldsOf(form, inspection)) : undefined;
+    setTried(true);
+    if (problem !== undefined) return focusOn(element.current, problem);
     const timeoutSeconds = timeout === "" ? undefined : Number(timeout);
-    queue.mutate({ scriptId: script.id, targetIds, parameters, timeoutSeconds, idempotencyKey: key }, { onSuccess: onQueued });
+    const onError = (error: unknown): void => {
+      const rejection = rejectionOf(error);
+      setTold(rejection);
+      if (rejection) focusOn(element.current, rejection.parameter);
+    };
+    queue.mutate({ scriptId: script.id, targetIds, parameters, timeoutSeconds, idempotencyKey: key }, { onSuccess: onQueued, onError });
   };
   const names = choices.filter((c) => targetIds.includes(c.id)).map((c) => c.name);
   const target = names.length === 0 ? ["--target", "TARGET"] : names.flatMap((name) => ["--target", name]);
-  const given = parameterWords(parameters ?? {});
+  const blocked = blocking(inspection).length > 0;
 
   return (
-    <form onSubmit={submit} aria-label={`Run ${script.name}`}>
+    <form ref={element} onSubmit={submit} noValidate aria-label={`Run ${script.name}`}>
       <Stack>
         {queue.isError && (
           <Alert color="red" variant="light" role="alert" title="The run was not queued">
             <ErrorText error={queue.error} />
           </Alert>
         )}
-        {draft.like && draft.like.script_version !== script.latest_version && (
+        {draft.like && draft.like.version !== script.latest_version && (
           <Alert color="yellow" variant="light" role="status">
-            The earlier run had version {draft.like.script_version}. This one takes the latest, version {script.latest_version}.
+            The earlier run had version {draft.like.version}. This one takes the latest, version {script.latest_version}.
           </Alert>
         )}
+        <InspectionNotice scriptId={script.id} version={script.latest_version} inspection={inspection} />
         <TargetChoice choices={choices} value={targetIds} onChange={edit(setTargetIds)} />
-        <ParameterFields value={text} problem={problem} onChange={edit(setText)} />
+        {!draft.like && <LastValues run={last} onUse={(values) => edit(setForm)(withObject(form, values))} />}
+        <ParameterFields inspection={inspection} state={form} onChange={edit(setForm)} tried={tried} rejected={told} />
         <NumberInput label="Timeout in seconds" description="Empty: no limit of its own." min={1} max={604800} allowDecimal={false} maw={240} value={timeout} onChange={edit(setTimeout)} />
-        <CommandLine command={command("epo", "run", "start", "--script", script.name, ...target, ...given, timeout !== "" && "--timeout", timeout !== "" && `${timeout}s`)} />
+        <CommandLine command={command("epo", "run", "start", "--script", script.name, ...target, ...parameterWords(parameters), timeout !== "" && "--timeout", timeout !== "" && `${timeout}s`)} />
         <Group>
-          <Button type="submit" loading={queue.isPending} disabled={targetIds.length === 0 || !parameters}>
+          <Button type="submit" loading={queue.isPending} disabled={targetIds.length === 0 || form.textProblem !== undefined || blocked}>
             {targetIds.length > 1 ? `Run on ${targetIds.length} targets` : "Run"}
           </Button>
         </Group>
       </Stack>
     </form>
   );
+}
+
+/** rejectionOf reads which parameter the server refused. */
+function rejectionOf(error: unknown): Rejection | undefined {
+  if (codeOf(error) !== "parameter_rejected" || !(error instanceof ApiError) || error.details === null) return undefined;
+  return { parameter: error.details, message: error.message };
+}
+
+/** focusOn leads to the field of a parameter, or to the raw JSON. */
+function focusOn(form: HTMLFormElement | null, key: string): void {
+  const fields = [...(form?.querySelectorAll<HTMLElement>("[data-parameter]") ?? [])];
+  const field = fields.find((f) => f.dataset["parameter"]?.toLowerCase() === key.toLowerCase()) ?? fields.find((f) => f.dataset["parameter"] === "");
+  const fold = field?.closest("details");
+  if (fold) fold.open = true;
+  field?.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
 }

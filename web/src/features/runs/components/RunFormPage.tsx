@@ -3,8 +3,9 @@ import { Data } from "@/components/ui/Data";
 import { Page, Panel } from "@/components/ui/Page";
 import { SafeText } from "@/components/ui/SafeText";
 import { Empty, Failure, Loading, NotAllowed } from "@/components/ui/States";
-import { useMay } from "@/lib/roles";
-import { useRun } from "../api/getRun";
+import { useInspection } from "@/lib/inspections";
+import { useMay, useUser } from "@/lib/roles";
+import { useEarlierRun, useLastRun } from "../api/getLastRun";
 import { useStartableScript, useTargetChoices } from "../api/getRunForm";
 import { useRunTargets } from "../api/getRunTargets";
 import type { Queued } from "../api/queueRun";
@@ -35,7 +36,7 @@ export function RunFormPage({ scriptId, like, onQueued }: Props) {
     >
       <Panel padded>
         {!operate && <NotAllowed what="Operators and administrators start runs." />}
-        {operate && like === undefined && <Form scriptId={scriptId} draft={{ targetIds: [], parameters: "{}", timeout: "" }} onQueued={onQueued} />}
+        {operate && like === undefined && <Form scriptId={scriptId} draft={{ targetIds: [], timeout: "" }} onQueued={onQueued} />}
         {operate && like !== undefined && <LikeRun scriptId={scriptId} like={like} onQueued={onQueued} />}
       </Panel>
     </Page>
@@ -43,28 +44,28 @@ export function RunFormPage({ scriptId, like, onQueued }: Props) {
 }
 
 function LikeRun({ scriptId, like, onQueued }: { scriptId: string; like: string; onQueued: (queued: Queued) => void }) {
-  const run = useRun(like);
+  const run = useEarlierRun(like);
   const targets = useRunTargets(like);
   const failed = run.error ?? targets.error;
   if (failed) return <Failure error={failed} />;
   if (!run.data || !targets.data) return <Loading />;
-  const draft: RunDraft = {
-    targetIds: targets.data.map((t) => t.target_id),
-    parameters: JSON.stringify(run.data.parameters, null, 2),
-    timeout: run.data.timeout_seconds === null ? "" : String(run.data.timeout_seconds),
-    like: run.data,
-  };
+  const draft: RunDraft = { targetIds: targets.data.map((t) => t.target_id), timeout: run.data.timeout === null ? "" : String(run.data.timeout), like: run.data };
   return <Form scriptId={scriptId} draft={draft} onQueued={onQueued} />;
 }
 
 function Form({ scriptId, draft, onQueued }: { scriptId: string; draft: RunDraft; onQueued: (queued: Queued) => void }) {
   const script = useStartableScript(scriptId);
   const choices = useTargetChoices();
+  const inspection = useInspection(script.data?.latest_version_id);
+  const last = useLastRun(scriptId, useUser()?.id);
   return (
     <Data query={script}>
       {(found) => (
         <Data query={choices} empty={(all) => all.length === 0 && <Empty title="There is no target yet"><Link to="/targets">Make one</Link> to run scripts on.</Empty>}>
-          {(all) => <RunForm script={found} choices={all} draft={draft} onQueued={onQueued} />}
+          {(all) =>
+            // A form that cannot ask what the script wants is no reason not to run it: the raw way stays.
+            inspection.isPending && inspection.fetchStatus !== "idle" ? <Loading /> : <RunForm script={found} choices={all} draft={draft} inspection={inspection.data ?? null} last={last.data} onQueued={onQueued} />
+          }
         </Data>
       )}
     </Data>
