@@ -72,7 +72,7 @@ func (a *Agent) connect() (*api.Client, error) {
 func (a *Agent) wire() {
 	c := a.config
 	link := &link{logger: a.logger}
-	work, renew := newBell(), newBell()
+	work, renew, inspect := newBell(), newBell(), newBell()
 	a.crew = &crew{
 		config: c, client: a.client, link: link, logger: a.logger, table: a.table,
 		contents: newContents(a.client.ScriptContent),
@@ -85,8 +85,12 @@ func (a *Agent) wire() {
 	beats := &heartbeat{
 		client: a.client, clock: c.Clock, link: link, logger: a.logger, table: a.table, wake: renew, every: c.Heartbeat, info: a.info,
 	}
-	wait := &waiter{client: a.client, clock: c.Clock, link: link, timeout: c.WaitTimeout, bells: []bell{work, renew}}
-	a.services = []func(context.Context) error{wait.run, a.dispatcher.run, beats.run}
+	wait := &waiter{client: a.client, clock: c.Clock, link: link, timeout: c.WaitTimeout, bells: []bell{work, renew, inspect}}
+	inspections := &inspections{
+		client: a.client, clock: c.Clock, link: link, logger: a.logger, wake: inspect, poll: c.Poll, draining: &a.draining,
+		executor: c.Executor, contents: a.crew.contents, doing: map[string]int{},
+	}
+	a.services = []func(context.Context) error{wait.run, a.dispatcher.run, beats.run, inspections.run}
 }
 
 // info is what a heartbeat says.

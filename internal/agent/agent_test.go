@@ -22,6 +22,8 @@ import (
 // fakeExecutor runs a function in place of a script.
 type fakeExecutor struct {
 	run    func(ctx context.Context, w Work, say func(text string)) api.Result
+	parse  func(ctx context.Context, script []byte) api.InspectedScript // nil: it has no parameters
+	reach  func(ctx context.Context, t api.ClaimedTarget) api.ConnectionTest
 	starts atomic.Int64
 	now    atomic.Int64
 	most   atomic.Int64
@@ -38,6 +40,20 @@ func (e *fakeExecutor) Run(ctx context.Context, w Work, emit func(api.Record)) a
 		seq++
 		emit(api.Record{Seq: seq, Time: time.Now().UTC(), Stream: api.StreamOutput, Text: text})
 	})
+}
+
+func (e *fakeExecutor) InspectScript(ctx context.Context, script []byte) api.InspectedScript {
+	if e.parse == nil {
+		return api.InspectedScript{Document: &api.ScriptDocument{OK: true}}
+	}
+	return e.parse(ctx, script)
+}
+
+func (e *fakeExecutor) InspectTarget(ctx context.Context, t api.ClaimedTarget) api.ConnectionTest {
+	if e.reach == nil {
+		return api.ConnectionTest{OK: true}
+	}
+	return e.reach(ctx, t)
 }
 
 func (e *fakeExecutor) Describe(info *api.AgentInfo) {

@@ -36,6 +36,11 @@ type Executor interface {
 	// Run executes one script and returns when its whole process tree is gone. It calls emit in order, from one goroutine,
 	// with seq 1, 2, … and never after it returned. The end of ctx is a request to stop. It never panics.
 	Run(ctx context.Context, w Work, emit func(api.Record)) api.Result
+	// InspectScript lets PowerShell's parser read a script and runs no line of it. With an Error in the result another agent
+	// may try. Both inspections return when ctx ends, and never panic.
+	InspectScript(ctx context.Context, script []byte) api.InspectedScript
+	// InspectTarget tests the connection to a target.
+	InspectTarget(ctx context.Context, target api.ClaimedTarget) api.ConnectionTest
 	// Describe fills in what the executor knows: isolation, engine version, warm processes.
 	Describe(info *api.AgentInfo)
 }

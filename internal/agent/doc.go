@@ -18,6 +18,9 @@
 // there only if its job is retryable, because then another agent may start it; otherwise it runs on and the lease is
 // renewed as soon as the server answers again.
 //
-// Concurrency: Run starts three services (waiter, dispatcher, heartbeat) and per attempt one goroutine that executes and
+// Inspections (inspect.go) are work that is no run, parsing a script or testing a connection: short, under a lease that is
+// not renewed, and repeated by another agent when this one ends. They leave nothing on the disk.
+//
+// Concurrency: Run starts four services (waiter, dispatcher, heartbeat, inspections) and per attempt one goroutine that executes and
 // one that uploads. The table of attempts (table.go) is what they share.
 package agent

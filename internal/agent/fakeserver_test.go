@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -42,6 +43,17 @@ type fakeServer struct {
 	calls     map[string]int
 	contents  map[string][]byte
 	violation []string
+
+	inspections []*fakeInspection
+}
+
+// fakeInspection is one inspection.
+type fakeInspection struct {
+	kind, id, state string
+	script          []byte
+	token           int64
+	until           time.Time
+	result          json.RawMessage
 }
 
 // fakeTarget is one run target.
@@ -273,6 +285,10 @@ func (s *fakeServer) rpc(function string, body []byte) (int, any) {
 		return 200, s.renew(in.Leases)
 	case "finish_attempts":
 		return 200, s.finish(in.Results, in.ClaimMax)
+	case "claim_inspections":
+		return 200, s.claimInspections(body)
+	case "finish_inspection":
+		return s.finishInspection(body)
 	case "get_script_content":
 		return 200, map[string]any{"content": s.contents[in.ScriptVersion]}
 	}
@@ -302,6 +318,78 @@ func (s *fakeServer) claim(limit int) []api.Claim {
 		claims = append(claims, c)
 	}
 	return claims
+}
+
+// ask queues an inspection and wakes the agents.
+func (s *fakeServer) ask(kind, script string) *fakeInspection {
+	i := &fakeInspection{kind: kind, id: uuid.NewString(), state: "pending", script: []byte(script)}
+	s.mu.Lock()
+	s.inspections = append(s.inspections, i)
+	s.contents["v-"+i.id] = i.script
+	s.mu.Unlock()
+	s.wakeAll()
+	return i
+}
+
+func (s *fakeServer) claimInspections(body []byte) []api.ClaimedInspection {
+	var in struct {
+		Max   int
+		Kinds []string
+	}
+	json.Unmarshal(body, &in)
+	out := []api.ClaimedInspection{}
+	for _, i := range s.inspections {
+		if i.state == "claimed" && time.Now().After(i.until) {
+			i.state = "pending"
+		}
+		if i.state != "pending" || len(out) == in.Max || !slices.Contains(in.Kinds, i.kind) {
+			continue
+		}
+		i.state, i.until = "claimed", time.Now().Add(s.lease)
+		i.token++
+		c := api.ClaimedInspection{ID: i.id, Kind: i.kind, FencingToken: i.token, LeaseSeconds: s.lease.Seconds()}
+		if i.kind == api.InspectScript {
+			c.Script = &api.ClaimedScript{VersionID: "v-" + i.id, SHA256: hexSHA256(i.script)}
+			if s.forge {
+				s.contents[c.Script.VersionID] = []byte("forged")
+			}
+		} else {
+			c.Target = &api.ClaimedTarget{ID: "t", Name: "here", Kind: "local"}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+func (s *fakeServer) finishInspection(body []byte) (int, any) {
+	var in struct {
+		ID     string `json:"inspection_id"`
+		Token  int64  `json:"fencing_token"`
+		Result json.RawMessage
+	}
+	json.Unmarshal(body, &in)
+	for _, i := range s.inspections {
+		if i.id == in.ID && i.token == in.Token && i.state != "pending" {
+			if i.state == "claimed" {
+				i.state, i.result = "done", in.Result
+			}
+			return 200, map[string]string{"state": i.state}
+		}
+	}
+	return refuse(409, api.CodeLeaseLost)
+}
+
+// inspected waits for the result of an inspection.
+func (s *fakeServer) inspected(i *fakeInspection) string {
+	s.t.Helper()
+	var result string
+	require.Eventually(s.t, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		result = string(i.result)
+		return i.state == "done"
+	}, 20*time.Second, 5*time.Millisecond)
+	return result
 }
 
 // owned returns the attempt if the fence holds.

@@ -268,3 +268,21 @@ func (p *warmPool) close() {
 	}
 	p.idle = nil
 }
+
+// takeSpare gives a worker that nobody will miss: one of several that are idle.
+// Without one it gives nil.
+func (p *warmPool) takeSpare() *worker {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.idle) > 1 {
+		w := p.idle[0]
+		p.idle = p.idle[1:]
+		w.attach()
+		if w.alive() {
+			p.fillLocked()
+			return w
+		}
+		p.executor.active.Go(w.close)
+	}
+	return nil
+}

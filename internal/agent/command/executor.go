@@ -32,6 +32,14 @@ func (e localExecutor) Run(ctx context.Context, w agent.Work, emit func(api.Reco
 	}, emit)
 }
 
+// InspectTarget implements agent.Executor.
+func (e localExecutor) InspectTarget(ctx context.Context, target api.ClaimedTarget) api.ConnectionTest {
+	if target.Kind != "local" {
+		return api.ConnectionTest{Error: &api.ErrorInfo{Code: api.CodeInvalidArgument, Message: "this agent cannot reach targets of kind " + target.Kind}}
+	}
+	return e.Executor.InspectLocal(ctx)
+}
+
 // Describe implements agent.Executor.
 func (e localExecutor) Describe(info *api.AgentInfo) {
 	info.Isolation, info.EngineVersion, info.Warm = e.Isolation(), e.engine.Version, e.Warm()

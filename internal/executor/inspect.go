@@ -1,0 +1,158 @@
+package executor
+
+import (
+	"bytes"
+	"context"
+	_ "embed" // the script
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/epo-dev/epo/internal/api"
+	"github.com/epo-dev/epo/psrp"
+)
+
+//go:embed scripts/inspect.ps1
+var inspectScript string
+
+// What the inspection of one script may take. A parser that needs more is ended with its process.
+// Processor time is what is limited, so that a busy machine finds the same as an idle one; the clock is for a parser
+// that waits for something.
+const (
+	inspectProcessor = 10 * time.Second
+	inspectTimeout   = 45 * time.Second
+	inspectMemory    = 512 << 20 // resident bytes of the whole process
+	// maxDocument bounds what is reported, in bytes of JSON.
+	maxDocument = 2 << 20
+)
+
+// InspectScript lets PowerShell's own parser read a script, in a process that
+// nothing else gets to use. It runs no line of it. It does not panic.
+func (e *Executor) InspectScript(ctx context.Context, script []byte) (found api.InspectedScript) {
+	defer func() {
+		if p := recover(); p != nil {
+			e.config.Logger.Error("executor: panic", "panic", p, "stack", string(debug.Stack()))
+			found = notInspected(api.CodeInternal, "the executor failed; its log tells more")
+		}
+	}()
+	if !e.engine.Found() {
+		return notInspected(api.CodeRuntimeMissing, "there is no PowerShell 7.4 or later on this machine")
+	}
+	if !e.begin() {
+		return notInspected(api.CodeInternal, "the executor is closed")
+	}
+	defer e.active.Done()
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	defer context.AfterFunc(e.ctx, stop)()
+	i, err := e.newInspector(ctx)
+	if err != nil {
+		return notInspected(api.CodeEngineDied, "the PowerShell process could not be started: "+err.Error())
+	}
+	defer i.close()
+	return i.inspect(ctx, script)
+}
+
+func notInspected(code, message string) api.InspectedScript {
+	return api.InspectedScript{Error: &api.ErrorInfo{Code: code, Message: message}}
+}
+
+// inspector is a process that parses. It is thrown away after one script; only
+// tests let one read more.
+type inspector struct {
+	worker  *worker
+	drained chan struct{}
+	limits  *limits
+}
+
+func (e *Executor) newInspector(ctx context.Context) (*inspector, error) {
+	w := e.warm.takeSpare()
+	if w == nil {
+		var err error
+		if w, err = e.startWorker(ctx); err != nil {
+			return nil, err
+		}
+		w.attach()
+	}
+	i := &inspector{worker: w, drained: make(chan struct{})}
+	go w.drain(i.drained) // nobody reads what the engine writes to standard error
+	i.limits = limit(w, inspectMemory, inspectProcessor)
+	return i, nil
+}
+
+func (i *inspector) close() {
+	i.limits.stop()
+	close(i.drained)
+	i.worker.close()
+}
+
+func (i *inspector) inspect(ctx context.Context, script []byte) api.InspectedScript {
+	w := i.worker
+	// Not with the extension of a script: nobody shall run it.
+	path, err := w.dir.write("inspected.txt", script, w.executor.config.Account)
+	if err != nil {
+		return notInspected(api.CodeInternal, "write the script: "+err.Error())
+	}
+	limited, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	out, err := w.quiet(limited, localScript(inspectScript, psrp.Parameter{Name: "Path", Value: path}))
+	switch {
+	case err == nil && len(out) == 1:
+		return i.read(textOf(out[0]))
+	case ctx.Err() != nil:
+		return notInspected(api.CodeCancelled, "the agent stopped the inspection")
+	case i.limits.exceeded() != "":
+		return i.without(i.limits.exceeded())
+	case errors.Is(limited.Err(), context.DeadlineExceeded):
+		return i.without(api.NotInspectedTimeout)
+	case !w.alive():
+		return i.without(api.NotInspectedCrash)
+	case err == nil:
+		err = fmt.Errorf("%d answers", len(out))
+	}
+	return notInspected(api.CodeInternal, "the inspection failed: "+err.Error())
+}
+
+// without is the result for a script that cannot be inspected.
+func (i *inspector) without(reason string) api.InspectedScript {
+	e := i.worker.executor.engine
+	return api.InspectedScript{Engine: api.EngineInfo{Version: e.Version, Edition: "Core"}, NotInspectedReason: reason}
+}
+
+func (i *inspector) read(text string) api.InspectedScript {
+	if len(text) > maxDocument {
+		return i.without(api.NotInspectedTooLarge)
+	}
+	var found api.InspectedScript
+	if err := json.Unmarshal(storableJSON(text), &found); err != nil {
+		return notInspected(api.CodeInternal, "the inspection gave no JSON: "+err.Error())
+	}
+	return found
+}
+
+// storableJSON makes JSON that the database keeps: without NUL, which jsonb has
+// no place for. Half characters are replaced when it is decoded.
+func storableJSON(text string) []byte {
+	const null, symbol = `\u0000`, `\u2400`
+	var out bytes.Buffer
+	for rest := strings.ToValidUTF8(text, "\uFFFD"); rest != ""; {
+		before, after, found := strings.Cut(rest, `\`)
+		out.WriteString(before)
+		if !found {
+			break
+		}
+		escape := `\` + after[:min(len(after), 1)]
+		if strings.HasPrefix(`\`+after, null) {
+			escape = null
+		}
+		rest = after[len(escape)-1:]
+		if escape == null {
+			escape = symbol
+		}
+		out.WriteString(escape)
+	}
+	return out.Bytes()
+}
