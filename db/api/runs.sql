@@ -253,7 +253,7 @@ begin
   perform epo.require_targets(v_targets);
   v_version := epo.choose_version(v_job.script_id, v_job.script_version_id);
   v_parameters := v_job.parameters || v_parameters;
-  v_checked := false;
+  v_checked := epo.check_parameters(v_version, v_parameters);
   v_run := epo.insert_run(
     v_job.id, v_version, v_targets, v_parameters, v_checked, coalesce(queue_run.timeout_seconds, v_job.timeout_seconds),
     queue_run.idempotency_key, v_digest);
@@ -264,7 +264,7 @@ begin
 end
 $$;
 comment on function api.queue_run(uuid, uuid, uuid[], jsonb, integer, text, uuid) is
-  'Queues a run of a job, or of a script or one version of it on targets. Parameters of the run stand over those of the job. The same idempotency key again gives the first run.';
+  'Queues a run of a job, or of a script or one version of it on targets. Parameters of the run stand over those of the job, and where the version is inspected they are checked: 400 parameter_rejected with the name in details, 409 script_invalid for syntax errors. The same idempotency key again gives the first run.';
 
 create function api.cancel_run(run_id uuid) returns jsonb
 language plpgsql security definer

@@ -23,7 +23,6 @@ import (
 type fakeExecutor struct {
 	run    func(ctx context.Context, w Work, say func(text string)) api.Result
 	parse  func(ctx context.Context, script []byte) api.InspectedScript // nil: it has no parameters
-	reach  func(ctx context.Context, t api.ClaimedTarget) api.ConnectionTest
 	starts atomic.Int64
 	now    atomic.Int64
 	most   atomic.Int64
@@ -49,11 +48,8 @@ func (e *fakeExecutor) InspectScript(ctx context.Context, script []byte) api.Ins
 	return e.parse(ctx, script)
 }
 
-func (e *fakeExecutor) InspectTarget(ctx context.Context, t api.ClaimedTarget) api.ConnectionTest {
-	if e.reach == nil {
-		return api.ConnectionTest{OK: true}
-	}
-	return e.reach(ctx, t)
+func (e *fakeExecutor) InspectTarget(context.Context, api.ClaimedTarget) (api.ConnectionResult, *api.ErrorInfo) {
+	return api.ConnectionResult{OK: true}, nil
 }
 
 func (e *fakeExecutor) Describe(info *api.AgentInfo) {

@@ -39,8 +39,8 @@ type Executor interface {
 	// InspectScript lets PowerShell's parser read a script and runs no line of it. With an Error in the result another agent
 	// may try. Both inspections return when ctx ends, and never panic.
 	InspectScript(ctx context.Context, script []byte) api.InspectedScript
-	// InspectTarget tests the connection to a target.
-	InspectTarget(ctx context.Context, target api.ClaimedTarget) api.ConnectionTest
+	// InspectTarget tests the connection to a target. An error says that the test itself failed, and nothing is known.
+	InspectTarget(ctx context.Context, target api.ClaimedTarget) (api.ConnectionResult, *api.ErrorInfo)
 	// Describe fills in what the executor knows: isolation, engine version, warm processes.
 	Describe(info *api.AgentInfo)
 }

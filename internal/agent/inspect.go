@@ -133,6 +133,11 @@ func (i *inspections) begin(ctx context.Context, w api.ClaimedInspection, until 
 	})
 }
 
+// failed is the result of an inspection that found nothing out.
+type failed struct {
+	Error api.ErrorInfo `json:"error"`
+}
+
 // inspect returns what is reported, nil where nothing is known and another agent shall try.
 func (i *inspections) inspect(ctx context.Context, w api.ClaimedInspection) any {
 	began := i.clock.Now()
@@ -141,9 +146,12 @@ func (i *inspections) inspect(ctx context.Context, w api.ClaimedInspection) any 
 	case w.Kind == api.InspectScript && w.Script != nil:
 		result = i.inspectScript(ctx, *w.Script)
 	case w.Kind == api.InspectTarget && w.Target != nil:
-		result = i.executor.InspectTarget(ctx, *w.Target)
+		found, err := i.executor.InspectTarget(ctx, *w.Target)
+		if result = found; err != nil {
+			result = failed{*err}
+		}
 	default:
-		result = map[string]any{"error": api.ErrorInfo{Code: api.CodeInvalidArgument, Message: "this agent knows no inspection of this kind"}}
+		result = failed{api.ErrorInfo{Code: api.CodeInvalidArgument, Message: "this agent knows no inspection of this kind"}}
 	}
 	if ctx.Err() != nil {
 		i.logger.Warn("inspection given up; it goes back to the queue when its lease ends", "inspection_id", w.ID, "kind", w.Kind)

@@ -12,6 +12,14 @@ const (
 	ViewTargetInspections = "target_inspections"
 )
 
+// States of a check of a connection.
+const (
+	CheckOK      = "ok"
+	CheckWarning = "warning"
+	CheckFailed  = "failed"
+	CheckSkipped = "skipped"
+)
+
 // Kinds of inspections.
 const (
 	InspectScript = "script"
@@ -236,4 +244,14 @@ func (c *Client) FinishInspection(ctx context.Context, i ClaimedInspection, resu
 	args := map[string]any{"inspection_id": i.ID, "fencing_token": i.FencingToken, "result": result}
 	var out json.RawMessage
 	return c.rpc(ctx, "finish_inspection", true, args, &out)
+}
+
+// InspectScript has a version inspected again, as after a new PowerShell; a push asks by itself. It returns the id of the
+// inspection. Where one is under way already, that is it.
+func (c *Client) InspectScript(ctx context.Context, versionID string) (inspectionID string, err error) {
+	var out struct {
+		InspectionID string `json:"inspection_id"`
+	}
+	err = c.rpc(ctx, "inspect_script", true, map[string]string{"script_version_id": versionID}, &out)
+	return out.InspectionID, err
 }

@@ -2,6 +2,7 @@ package executor
 
 import (
 	"encoding/json"
+	"flag"
 	"fmt"
 	"io/fs"
 	"os"
@@ -98,6 +99,11 @@ func parsed(t *testing.T) []parsedGolden {
 	return list
 }
 
+var updateDocuments = flag.Bool("update-documents", false, "write testdata/inspections.json anew")
+
+// documentsFile has the documents of scripts with parameters, for tests that have no engine.
+const documentsFile = "../../testdata/inspections.json"
+
 // Every script of the corpus that has an error or a param() block is inspected,
 // and what is found is what a real engine said. Two processes share the work;
 // one process to each script, as agents do it, would take minutes.
@@ -106,13 +112,20 @@ func TestInspectionOfTheCorpus(t *testing.T) {
 	e := newTestExecutor(t, Config{})
 	work := make(chan parsedGolden)
 	var group sync.WaitGroup
+	var mu sync.Mutex
+	documents := map[string]*api.ScriptDocument{}
 	for range 2 {
 		i, err := e.newInspector(t.Context())
 		require.NoError(t, err)
 		defer i.close()
 		group.Go(func() {
 			for g := range work {
-				inspectGolden(t, i, g)
+				document := inspectGolden(t, i, g)
+				if len(g.Parse.Parameters) > 0 {
+					mu.Lock()
+					documents[g.Script] = document
+					mu.Unlock()
+				}
 			}
 		})
 	}
@@ -121,15 +134,24 @@ func TestInspectionOfTheCorpus(t *testing.T) {
 	}
 	close(work)
 	group.Wait()
+
+	got, err := json.MarshalIndent(documents, "", " ")
+	require.NoError(t, err)
+	if *updateDocuments {
+		require.NoError(t, os.WriteFile(documentsFile, append(got, '\n'), 0o644))
+	}
+	want, err := os.ReadFile(documentsFile)
+	require.NoError(t, err)
+	require.JSONEq(t, string(want), string(got), "run the test with -update-documents and read the difference")
 }
 
-func inspectGolden(t *testing.T, i *inspector, g parsedGolden) {
+func inspectGolden(t *testing.T, i *inspector, g parsedGolden) *api.ScriptDocument {
 	script, err := os.ReadFile(filepath.Join(corpusDir, g.Script))
 	require.NoError(t, err)
 	found := i.inspect(t.Context(), script)
 	if found.Document == nil {
 		t.Errorf("%s: not inspected: %+v", g.Script, found)
-		return
+		return nil
 	}
 	d := found.Document
 	for _, c := range [][3]any{
@@ -144,6 +166,7 @@ func inspectGolden(t *testing.T, i *inspector, g parsedGolden) {
 			t.Errorf("%s: %s\n got  %s\n want %s", g.Script, c[0], got, want)
 		}
 	}
+	return d
 }
 
 func shownErrors(d *api.ScriptDocument) (lines []string) {

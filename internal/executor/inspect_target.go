@@ -16,21 +16,21 @@ const sessionScript = `"$($PSVersionTable.PSEdition)"; "$($PSVersionTable.PSVers
 
 // InspectLocal tests what a run on this machine needs: an engine that starts, a
 // session, and the work directory.
-func (e *Executor) InspectLocal(ctx context.Context) api.ConnectionTest {
+func (e *Executor) InspectLocal(ctx context.Context) (api.ConnectionResult, *api.ErrorInfo) {
+	if !e.begin() {
+		return api.ConnectionResult{}, &api.ErrorInfo{Code: api.CodeInternal, Message: "the executor is closed"}
+	}
+	defer e.active.Done()
 	began := time.Now()
-	t := e.inspectLocal(ctx)
-	t.ElapsedMS = time.Since(began).Milliseconds()
-	return t
+	r := e.inspectLocal(ctx)
+	r.ElapsedMS = float64(time.Since(began).Milliseconds())
+	return r, nil
 }
 
-func (e *Executor) inspectLocal(ctx context.Context) api.ConnectionTest {
+func (e *Executor) inspectLocal(ctx context.Context) api.ConnectionResult {
 	if !e.engine.Found() {
 		return badConnection("session", "there is no PowerShell 7.4 or later on this machine", "install PowerShell 7 and start the agent again")
 	}
-	if !e.begin() {
-		return api.ConnectionTest{Error: &api.ErrorInfo{Code: api.CodeInternal, Message: "the executor is closed"}}
-	}
-	defer e.active.Done()
 	ctx, cancel := context.WithTimeout(ctx, inspectTargetTimeout)
 	defer cancel()
 	defer context.AfterFunc(e.ctx, cancel)()
@@ -46,20 +46,20 @@ func (e *Executor) inspectLocal(ctx context.Context) api.ConnectionTest {
 	if err != nil {
 		return badConnection("session", "PowerShell starts and does not answer: "+err.Error(), "`epo-agent doctor` on the agent's machine tells more")
 	}
-	t := api.ConnectionTest{OK: true, Edition: textOf(out[0]), Version: textOf(out[1])}
-	t.Checks = []api.ConnectionCheck{
+	r := api.ConnectionResult{OK: true, Edition: textOf(out[0]), Version: textOf(out[1])}
+	r.Checks = []api.ConnectionCheck{
 		{Name: "session", State: api.CheckOK, Detail: "isolation " + e.Isolation()},
-		{Name: "edition", State: api.CheckOK, Detail: t.Edition + " " + t.Version},
+		{Name: "edition", State: api.CheckOK, Detail: r.Edition + " " + r.Version},
 		{Name: "language_mode", State: api.CheckOK, Detail: textOf(out[2])},
 	}
 	if e.config.Account == nil {
-		t.Checks[0].State, t.Checks[0].Advice = api.CheckWarning, "scripts run as the agent's own account; start the agent as root to give them one of their own"
+		r.Checks[0].State, r.Checks[0].Advice = api.CheckWarning, "scripts run as the agent's own account; start the agent as root to give them one of their own"
 	}
-	return t
+	return r
 }
 
-func badConnection(check, cause, advice string) api.ConnectionTest {
-	return api.ConnectionTest{
-		Checks: []api.ConnectionCheck{{Name: check, State: api.CheckFailed, Detail: cause, Advice: advice}}, Cause: &cause,
+func badConnection(check, cause, advice string) api.ConnectionResult {
+	return api.ConnectionResult{
+		Checks: []api.ConnectionCheck{{Name: check, State: api.CheckFailed, Detail: cause, Advice: advice}}, Cause: cause,
 	}
 }

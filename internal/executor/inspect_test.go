@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/epo-dev/epo/internal/api"
+	"github.com/epo-dev/epo/internal/runtime"
 )
 
 // inspectAll inspects in one process that has been made for the test.
@@ -246,4 +247,26 @@ func TestStorableJSON(t *testing.T) {
 	} {
 		require.Equal(t, want, string(bytes.Clone(storableJSON(in))), in)
 	}
+}
+
+func TestConnectionOfTheOwnMachine(t *testing.T) {
+	t.Parallel()
+	e := newTestExecutor(t, Config{})
+	found, err := e.InspectLocal(t.Context())
+	require.Nil(t, err)
+	require.True(t, found.OK, "%+v", found)
+	require.Equal(t, []string{"Core", e.engine.Version}, []string{found.Edition, found.Version})
+	require.Equal(t, "FullLanguage", found.Checks[2].Detail)
+	e.Close()
+	_, err = e.InspectLocal(t.Context())
+	require.Equal(t, api.CodeInternal, err.Code)
+
+	none := newTestExecutor(t, Config{})
+	none.engine = runtime.Engine{}
+	found, err = none.InspectLocal(t.Context())
+	require.Nil(t, err)
+	require.False(t, found.OK)
+	require.NotEmpty(t, found.Cause)
+	require.NotEmpty(t, found.Checks[0].Advice)
+	require.Equal(t, api.CodeRuntimeMissing, none.InspectScript(t.Context(), []byte("1")).Error.Code)
 }

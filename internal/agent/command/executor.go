@@ -33,9 +33,9 @@ func (e localExecutor) Run(ctx context.Context, w agent.Work, emit func(api.Reco
 }
 
 // InspectTarget implements agent.Executor.
-func (e localExecutor) InspectTarget(ctx context.Context, target api.ClaimedTarget) api.ConnectionTest {
-	if target.Kind != "local" {
-		return api.ConnectionTest{Error: &api.ErrorInfo{Code: api.CodeInvalidArgument, Message: "this agent cannot reach targets of kind " + target.Kind}}
+func (e localExecutor) InspectTarget(ctx context.Context, target api.ClaimedTarget) (api.ConnectionResult, *api.ErrorInfo) {
+	if target.Kind != api.TargetLocal {
+		return api.ConnectionResult{}, &api.ErrorInfo{Code: api.CodeInvalidArgument, Message: "this agent cannot reach targets of kind " + target.Kind}
 	}
 	return e.Executor.InspectLocal(ctx)
 }
