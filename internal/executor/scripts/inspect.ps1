@@ -64,7 +64,7 @@ if ($text -match '\bconfiguration\b' -or ($text -match '\busing\b' -and $text -m
     }
   }
   $first = 0 # of what is no using statement: behind it they are mistakes
-  foreach ($s in $copy.EndBlock.Statements) { if ($s.Extent.Text -notmatch '^us1ng\b') { break }; $first = $s.Extent.EndOffset }
+  foreach ($s in $copy.EndBlock.Statements) { if ($copy.ParamBlock -or $s.Extent.Text -notmatch '^us1ng\b') { break }; $first = $s.Extent.EndOffset }
   $blanked = [System.Text.StringBuilder]::new($text)
   foreach ($m in [regex]::Matches($text, '\busing\b', 'IgnoreCase')) {
     $f = Find-Token $tokens $m.Index
