@@ -88,6 +88,7 @@ var rules = []rule{
 	{"internal/version", []string{"*"}, nil, "a leaf"},
 	{"internal/token", []string{"internal/..."}, []string{"internal/token"}, "a leaf"},
 	{"internal/runtime", []string{"internal/...", "psrp/..."}, []string{"internal/runtime"}, "a leaf"},
+	{"internal/masking", []string{"internal/...", "psrp/...", "db/..."}, []string{"internal/masking"}, "a leaf"},
 	{"internal/account", []string{"internal/...", "psrp/...", "db/..."}, []string{"internal/account"}, "a leaf"},
 	{"internal/agent/...", serverSide, nil, "server and agent meet only in api types and SQL"},
 	{"internal/executor/...", append([]string{"internal/agent/..."}, serverSide...), nil, "the executor is usable without agent and server"},
