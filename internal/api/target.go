@@ -54,7 +54,7 @@ type TargetOptions struct {
 	// Of every kind.
 	WorkingDirectory string `json:"working_directory,omitempty"` // "": an empty one that is removed afterwards
 	Culture          string `json:"culture,omitempty"`           // such as de-DE; "": that of the host
-	ANSI             string `json:"ansi,omitempty"`              // keep, or strip escape sequences from text; "": strip where remote
+	ANSI             string `json:"ansi,omitempty"`              // strip takes escape sequences out of all text, keep has the formatter leave them in too; "": only the formatter strips
 	NativeError      string `json:"native_error,omitempty"`      // ignore (default), or record an error when a program ends with a code other than 0
 }
 
@@ -202,6 +202,12 @@ func (t TargetSpec) Name() string {
 
 // Local tells whether the target is the agent's own machine.
 func (t TargetSpec) Local() bool { return t.Kind == TargetLocal || t.Kind == "" }
+
+// ShapesSession tells whether the session of a script is to be other than by
+// default.
+func (o TargetOptions) ShapesSession() bool {
+	return o.WorkingDirectory != "" || o.Culture != "" || o.NativeError == NativeRecord || o.ANSI == ANSIKeep
+}
 
 // HostPort is the address with its port.
 func (t TargetSpec) HostPort() string {

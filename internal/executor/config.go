@@ -33,6 +33,16 @@ type Config struct {
 	StopGrace time.Duration // 0: 10 s
 	// OpenTimeout is how long a process may take until a script can start.
 	OpenTimeout time.Duration // 0: 60 s
+	// Identities is the file that tells whom to be on remote targets, and whose
+	// secrets are hidden in everything that is recorded. "" means none.
+	Identities string
+	// KnownHosts are known_hosts files for SSH targets; those that do not exist are
+	// left out.
+	KnownHosts []string
+	// ProgressInterval is how often the progress of one activity is recorded at
+	// most; its end always is. Less than 0: always.
+	ProgressInterval time.Duration // 0: 200 ms
+
 	// Width is how many columns formatted text has.
 	Width int // 0: 120
 
@@ -52,6 +62,7 @@ func (c Config) withDefaults() (Config, error) {
 	c.StopGrace = cmp.Or(c.StopGrace, 10*time.Second)
 	c.OpenTimeout = cmp.Or(c.OpenTimeout, 60*time.Second)
 	c.Width = cmp.Or(c.Width, 120)
+	c.ProgressInterval = cmp.Or(c.ProgressInterval, 200*time.Millisecond)
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}

@@ -2,7 +2,6 @@ package executor
 
 import (
 	"fmt"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -57,7 +56,7 @@ func (v errorView) place(r *psrp.ErrorRecord) place {
 		return place{}
 	}
 	line, err := strconv.Atoi(frame[colon+len(": line "):])
-	if err != nil || !filepath.IsAbs(frame[:colon]) {
+	if err != nil || !absolute(frame[:colon]) {
 		return place{}
 	}
 	p := place{file: frame[:colon], line: line}
@@ -90,7 +89,7 @@ func (v errorView) text(r *psrp.ErrorRecord) string {
 	}
 	gutter := strings.Repeat(" ", max(4, len(strconv.Itoa(at.line)))) + " | "
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s%s:%d\nLine |\n%4d | %s\n", head, filepath.Base(at.file), at.line, at.line, at.text)
+	fmt.Fprintf(&b, "%s%s:%d\nLine |\n%4d | %s\n", head, fileNameOf(at.file), at.line, at.line, at.text)
 	if at.column > 0 && at.column <= len(at.text) {
 		b.WriteString(gutter + strings.Repeat(" ", at.column-1) + strings.Repeat("~", at.length) + "\n")
 	}

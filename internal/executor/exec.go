@@ -20,10 +20,12 @@ import (
 // ExecOptions are what `epo-agent exec` was told.
 type ExecOptions struct {
 	ScriptPath string
-	// Params are the --param k=v values by name, see ParseParam.
-	Params map[string]json.RawMessage
-	// ParamsJSON is the content of --params-json, a JSON object; Params win.
-	ParamsJSON []byte
+	ParamsJSON []byte // the parameters, a JSON object; see api.ParseParameters
+	// Target is where the script runs. Identities and KnownHosts are files as in
+	// Config.
+	Target     api.TargetSpec
+	Identities string
+	KnownHosts []string
 	JSON       bool // one record a line on Out, the result last
 	Timeout    time.Duration
 	Out        io.Writer // output, host, warning, verbose, debug; all with JSON
@@ -37,22 +39,7 @@ type ExecOptions struct {
 // RunAccount is the account that scripts run as where the agent is root.
 const RunAccount = "epo-run"
 
-// ParseParam splits k=v. v is taken as JSON if it is a JSON number, true,
-// false, null, array or object, else as a string; to pass the text 5, write
-// k="5" with the quotes reaching the program.
-func ParseParam(s string) (name string, value json.RawMessage, err error) {
-	name, text, ok := strings.Cut(s, "=")
-	if !ok || strings.TrimSpace(name) == "" {
-		return "", nil, fmt.Errorf("parameter %q is not of the form name=value", s)
-	}
-	if json.Valid([]byte(text)) {
-		return name, json.RawMessage(text), nil
-	}
-	value, err = json.Marshal(text)
-	return name, value, err
-}
-
-// Exec runs a script without a server, in the executor that the agent uses. The
+// Exec runs a script without a server, by the executor that the agent uses. The
 // exit code is the script's; 1 where it has none but failed, 124 after the time
 // limit, 130 when ctx ended. err tells that the script could not be read or the
 // executor not be made; everything else is in the records and the code.
@@ -61,10 +48,6 @@ func Exec(ctx context.Context, o ExecOptions) (exitCode int, err error) {
 	if err != nil {
 		return 1, fmt.Errorf("read script: %w", err)
 	}
-	params, err := mergeParams(o.ParamsJSON, o.Params)
-	if err != nil {
-		return 1, err
-	}
 	e, cleanUp, err := newExecExecutor(ctx, o)
 	if err != nil {
 		return 1, err
@@ -72,7 +55,7 @@ func Exec(ctx context.Context, o ExecOptions) (exitCode int, err error) {
 	defer cleanUp()
 	p := printer{out: o.Out, errOut: o.ErrOut, json: o.JSON}
 	result := e.Run(ctx, Request{
-		ScriptName: filepath.Base(o.ScriptPath), Script: script, Parameters: params, Timeout: o.Timeout,
+		ScriptName: filepath.Base(o.ScriptPath), Script: script, Parameters: o.ParamsJSON, Timeout: o.Timeout, Target: o.Target,
 	}, p.record)
 	p.result(result)
 	return ExitCode(result), p.err
@@ -80,12 +63,14 @@ func Exec(ctx context.Context, o ExecOptions) (exitCode int, err error) {
 
 // newExecExecutor makes an executor for one run, in a directory of its own.
 func newExecExecutor(ctx context.Context, o ExecOptions) (*Executor, func(), error) {
-	engine, err := runtime.Find(ctx)
-	if err != nil && o.Logger != nil {
-		o.Logger.Warn("no PowerShell", "error", err)
+	c := Config{Logger: o.Logger, Identities: o.Identities, KnownHosts: o.KnownHosts}
+	var err error
+	if o.Target.Local() {
+		if c.Engine, err = runtime.Find(ctx); err != nil && o.Logger != nil {
+			o.Logger.Warn("no PowerShell", "error", err)
+		}
 	}
-	c := Config{Engine: engine, Logger: o.Logger}
-	if o.Account != "" && os.Geteuid() == 0 {
+	if o.Target.Local() && o.Account != "" && os.Geteuid() == 0 {
 		a, _, err := account.Ensure(o.Account)
 		if err != nil {
 			return nil, nil, err
@@ -120,28 +105,6 @@ func removeStaleExecs(temp string) {
 			_ = os.RemoveAll(dir)
 		}
 	}
-}
-
-// mergeParams puts single values over those of the object.
-func mergeParams(object []byte, single map[string]json.RawMessage) ([]byte, error) {
-	if len(single) == 0 {
-		return object, nil
-	}
-	merged := map[string]json.RawMessage{}
-	if len(bytes.TrimSpace(object)) > 0 {
-		if err := json.Unmarshal(object, &merged); err != nil {
-			return nil, fmt.Errorf("parameters are not a JSON object: %w", err)
-		}
-	}
-	for name, value := range single {
-		for other := range merged {
-			if strings.EqualFold(other, name) {
-				delete(merged, other)
-			}
-		}
-		merged[name] = value
-	}
-	return json.Marshal(merged)
 }
 
 // ExitCode is the exit code of a process that stands for a result.
@@ -207,7 +170,11 @@ func (p *printer) result(r api.Result) {
 		p.line(map[string]api.Result{"result": r})
 		return
 	}
-	if r.Error != nil && r.Error.Code != api.CodeScriptError { // whose text is a record already
-		p.text(p.errOut, r.State+": "+r.Error.Message)
+	if r.Error == nil || r.Error.Code == api.CodeScriptError { // whose text is a record already
+		return
+	}
+	p.text(p.errOut, r.State+": "+r.Error.Message)
+	if advice := api.Advice(r.Error.Code); advice != "" {
+		p.text(p.errOut, "  → "+advice)
 	}
 }

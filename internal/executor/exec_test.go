@@ -2,7 +2,6 @@ package executor
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
@@ -14,23 +13,6 @@ import (
 
 	"github.com/epo-dev/epo/internal/api"
 )
-
-func TestParseParam(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"n=5": `5`, "n=-1.5": `-1.5`, "n=true": `true`, "n=null": `null`, "n=[1,\"a\"]": `[1,"a"]`, `n={"a":1}`: `{"a":1}`,
-		"n=text": `"text"`, "n=": `""`, "n=a=b": `"a=b"`, `n="5"`: `"5"`, "n=True": `"True"`, "n=007": `"007"`, "n=[x": `"[x"`, "n=$(exit)": `"$(exit)"`,
-	} {
-		name, value, err := ParseParam(text)
-		require.NoError(t, err)
-		require.Equal(t, "n", name)
-		require.Equal(t, want, string(value), text)
-	}
-	for _, bad := range []string{"n", "=5", " =5", ""} {
-		_, _, err := ParseParam(bad)
-		require.Error(t, err, bad)
-	}
-}
 
 func writeScript(t *testing.T, text string) string {
 	t.Helper()
@@ -44,8 +26,8 @@ func TestExecJSON(t *testing.T) {
 	var out, errOut bytes.Buffer
 	code, err := Exec(t.Context(), ExecOptions{
 		ScriptPath: writeScript(t, "param($Name, [int]$N)\n$N; Write-Warning \"<$Name>\"; $MyInvocation.MyCommand.Name; exit $N"), JSON: true,
-		ParamsJSON: []byte(`{"name":"x","n":1}`), Params: map[string]json.RawMessage{"N": json.RawMessage("5")},
-		Out: &out, ErrOut: &errOut, Account: RunAccount,
+		ParamsJSON: []byte(`{"name":"x","N":5}`),
+		Out:        &out, ErrOut: &errOut, Account: RunAccount,
 	})
 	require.NoError(t, err)
 	require.Equal(t, 5, code)
@@ -77,8 +59,11 @@ func TestExecRefuses(t *testing.T) {
 	t.Parallel()
 	_, err := Exec(t.Context(), ExecOptions{ScriptPath: filepath.Join(t.TempDir(), "none.ps1")})
 	require.ErrorIs(t, err, os.ErrNotExist)
-	_, err = Exec(t.Context(), ExecOptions{ScriptPath: writeScript(t, "1"), ParamsJSON: []byte("[1]"), Params: map[string]json.RawMessage{"a": json.RawMessage("1")}})
-	require.ErrorContains(t, err, "not a JSON object")
+	var errOut bytes.Buffer
+	code, err := Exec(t.Context(), ExecOptions{ScriptPath: writeScript(t, "1"), ParamsJSON: []byte("[1]"), ErrOut: &errOut, Account: RunAccount})
+	require.NoError(t, err)
+	require.Equal(t, 1, code)
+	require.Contains(t, errOut.String(), "not a JSON object")
 }
 
 type brokenWriter struct{}

@@ -28,6 +28,8 @@ type Executor struct {
 	forest *forest
 	warm   *warmPool
 
+	maskers maskers
+
 	ctx       context.Context // ends with Close
 	cancel    context.CancelFunc
 	active    sync.WaitGroup // Runs and starting processes
@@ -182,9 +184,13 @@ type Request struct {
 	Parameters []byte // a JSON object, or empty
 	Timeout    time.Duration
 	Target     api.TargetSpec // the zero value is this machine
+	TargetName string         // chooses an identity
 	// MaxOutput ends the script with output_overflow when text and objects
 	// together become larger, in bytes. 0: no limit.
 	MaxOutput int64
+	// MaxStream is how many bytes each stream may have. What is more is left out,
+	// as a system record then says; the script goes on. 0: no limit.
+	MaxStream int64
 }
 
 // Run runs a script and returns how it ended, when every process it started is
@@ -205,10 +211,13 @@ func (e *Executor) Run(ctx context.Context, r Request, emit Emit) (result api.Re
 	defer stop()
 	defer context.AfterFunc(e.ctx, stop)()
 	a := &attempt{
-		executor: e, request: r,
-		recorder: &recorder{emit: emit, now: e.config.Now, limit: r.MaxOutput},
+		executor: e, request: r, wrap: wrapScript,
+		recorder: &recorder{
+			emit: emit, now: e.config.Now, limit: r.MaxOutput, caps: streamCaps{limit: r.MaxStream},
+			throttle: progressThrottle{interval: e.config.ProgressInterval},
+		},
 	}
-	return a.run(ctx)
+	return a.recorder.result(a.run(ctx))
 }
 
 // begin counts a Run, unless the executor is closed.

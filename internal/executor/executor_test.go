@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -27,6 +28,10 @@ var shared struct {
 }
 
 func TestMain(m *testing.M) {
+	if os.Getenv(remoteHelperName) != "" {
+		remoteHelper()
+		return
+	}
 	if os.Getenv(helperName) != "" {
 		helper()
 		return
@@ -186,4 +191,21 @@ func helper() {
 			fmt.Println(r.Text)
 		}
 	})
+}
+
+// remoteHelperName makes this binary play an agent that runs a script over SSH.
+const remoteHelperName = "EPO_EXECUTOR_TEST_REMOTE"
+
+// remoteHelper is the agent of TestAgentDeathLeavesNoRemoteEngine.
+func remoteHelper() {
+	parts := strings.Split(os.Getenv(remoteHelperName), "|")
+	spec, err := api.ParseTargetURL(parts[0])
+	if err == nil {
+		_, err = Exec(context.Background(), ExecOptions{
+			ScriptPath: parts[1], Target: spec, Identities: parts[2], KnownHosts: parts[3:], Out: os.Stdout, ErrOut: os.Stderr,
+		})
+	}
+	if err != nil {
+		panic(err)
+	}
 }

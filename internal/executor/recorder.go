@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/epo-dev/epo/internal/api"
+	"github.com/epo-dev/epo/internal/masking"
 	"github.com/epo-dev/epo/psrp"
 	"github.com/epo-dev/epo/psrp/clixml"
 )
@@ -24,6 +25,13 @@ type recorder struct {
 	limit int64 // bytes of text and objects; 0: none
 	bytes int64
 	full  bool // the limit is reached, nothing more is recorded
+
+	caps     streamCaps
+	throttle progressThrottle
+	show     bool // the engine formats nothing: text is made of objects here
+	plain    bool // escape sequences are taken out of text
+	mask     *masking.Masker
+	streams  map[string]*masking.Stream
 
 	view errorView
 	exit *int32          // what SetShouldExit said last
@@ -62,6 +70,9 @@ func (r *recorder) object(v any) {
 		strings.HasPrefix(strings.TrimPrefix(o.TypeName(), "Deserialized."), "Microsoft.PowerShell.Commands.Internal.Format.") {
 		return
 	}
+	if r.show {
+		r.outputLines(shown(v))
+	}
 	r.put(api.Record{Stream: api.StreamObject, Object: objectJSON(v)})
 }
 
@@ -76,7 +87,7 @@ func (r *recorder) hostCall(c psrp.HostCallEvent) {
 	case psrp.HostWrite1, psrp.HostWrite2:
 		r.line.WriteString(textOf(argument(c, len(c.Args)-1)))
 		if r.line.Len() > maxPartialLine {
-			r.flush()
+			r.breakLine()
 		}
 	case psrp.HostWriteLine1:
 		r.endLine("")
@@ -90,6 +101,20 @@ func (r *recorder) hostCall(c psrp.HostCallEvent) {
 	case psrp.HostWriteErrorLine, psrp.HostWriteLine3:
 		r.endLine(textOf(argument(c, len(c.Args)-1)))
 	}
+}
+
+// shown is an object as text where the engine does not format: a text as it is,
+// an object as a line for each property.
+func shown(v any) string {
+	o, ok := v.(*clixml.Object)
+	if !ok || o.Value != nil || len(o.Properties)+len(o.Extended) == 0 {
+		return textOf(v)
+	}
+	var lines []string
+	for _, p := range slices.Concat(o.Properties, o.Extended) {
+		lines = append(lines, p.Name+" : "+textOf(p.Value))
+	}
+	return strings.Join(lines, "\n")
 }
 
 func argument(c psrp.HostCallEvent, i int) any {
@@ -116,6 +141,19 @@ func (r *recorder) endLine(text string) {
 // maxPartialLine is how long a host line may grow before it is recorded without
 // its end.
 const maxPartialLine = 64 << 10
+
+// breakLine records the beginning of a host line that became too long, without
+// taking a secret apart.
+func (r *recorder) breakLine() {
+	text := r.line.String()
+	cut := r.mask.Cut(text)
+	if cut == 0 {
+		cut = len(text)
+	}
+	r.line.Reset()
+	r.put(api.Record{Stream: api.StreamHost, Text: text[:cut]})
+	r.line.WriteString(text[cut:])
+}
 
 // flush records a host line that has no end.
 func (r *recorder) flush() {
@@ -172,11 +210,25 @@ type progressData struct {
 }
 
 func (r *recorder) progress(p *psrp.ProgressRecord) {
-	r.data(api.StreamProgress, "", progressData{
+	data := progressData{
 		Activity: p.Activity, ActivityID: p.ActivityID, ParentActivityID: p.ParentActivityID,
 		Status: p.StatusDescription, Operation: p.CurrentOperation, Percent: p.PercentComplete,
 		SecondsRemaining: p.SecondsRemaining, Completed: p.Completed,
-	})
+	}
+	if r.throttle.take(data, r.now()) {
+		r.data(api.StreamProgress, "", data)
+	}
+}
+
+// end records what was kept back.
+func (r *recorder) end() {
+	r.flush()
+	for _, p := range r.throttle.flush() {
+		r.data(api.StreamProgress, "", p)
+	}
+	for _, text := range r.caps.report() {
+		r.note(text)
+	}
 }
 
 func (r *recorder) text(stream, text string) {
@@ -199,6 +251,15 @@ func (r *recorder) put(rec api.Record) {
 		return
 	}
 	rec.Text = validText(rec.Text)
+	if r.plain {
+		rec.Text = plain(rec.Text)
+	}
+	if fits, marker := r.caps.take(rec); !fits {
+		if marker == "" {
+			return
+		}
+		rec = api.Record{Stream: api.StreamSystem, Text: marker}
+	}
 	r.bytes += int64(len(rec.Text) + len(rec.Object))
 	if r.limit > 0 && r.bytes > r.limit {
 		r.full = true
@@ -214,6 +275,7 @@ func (r *recorder) note(text string) {
 }
 
 func (r *recorder) number(rec api.Record) {
+	rec = r.hide(rec)
 	r.seq++
 	rec.Seq, rec.Time = r.seq, r.now().UTC()
 	r.emit(rec)

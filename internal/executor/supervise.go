@@ -11,14 +11,25 @@ import (
 // supervision is the time from the start of a script to its end.
 type supervision struct {
 	*attempt
-	worker   *worker
+	*session
+	engine   engine
 	run      *psrp.Run
 	events   chan next
 	stopPump context.CancelFunc
 	timeout  *time.Timer
 	grace    *time.Timer
 	cause    string // why it was told to stop: a code, "" if it was not
-	killed   bool   // because it did not stop
+}
+
+// engine is what runs the script, from the side of who watches it.
+type engine interface {
+	// stopGrace is how long a script may take to end after it was told to.
+	stopGrace() time.Duration
+	// takeAway ends an engine whose script did not stop; it does not wait.
+	takeAway()
+	// died is the result when the engine is gone before the script's end. told is
+	// why the script had been told to stop, if it was.
+	died(cause error, told string) api.Result
 }
 
 // next is what psrp.Run.Next gave.
@@ -27,16 +38,20 @@ type next struct {
 	err   error
 }
 
-func newSupervision(a *attempt, w *worker, run *psrp.Run) *supervision {
-	s := &supervision{attempt: a, worker: w, run: run, events: make(chan next)}
+func newSupervision(a *attempt, e engine, s *session, run *psrp.Run) *supervision {
+	w := &supervision{attempt: a, engine: e, session: s, run: run, events: make(chan next)}
+	w.start()
+	return w
+}
+
+func (s *supervision) start() {
 	s.timeout, s.grace = stoppedTimer(), stoppedTimer()
-	if a.request.Timeout > 0 {
-		s.timeout.Reset(a.request.Timeout)
+	if s.request.Timeout > 0 {
+		s.timeout.Reset(s.request.Timeout)
 	}
 	ctx, cancel := context.WithCancel(context.Background()) // ends with close, not with the run: events go on after a cancel
 	s.stopPump = cancel
 	go s.pump(ctx)
-	return s
 }
 
 func stoppedTimer() *time.Timer {
@@ -75,7 +90,7 @@ func (s *supervision) watch(ctx context.Context) api.Result {
 		select {
 		case n := <-s.events:
 			if n.err != nil {
-				return s.died(s.worker, n.err, s.cause)
+				return s.engine.died(n.err, s.cause)
 			}
 			if state, ok := n.event.(psrp.StateEvent); ok {
 				return s.outcome(ctx, state)
@@ -84,7 +99,7 @@ func (s *supervision) watch(ctx context.Context) api.Result {
 			if s.recorder.full {
 				s.stop(api.CodeOutputOverflow)
 			}
-		case line := <-s.worker.lines:
+		case line := <-s.lines:
 			s.recorder.text(api.StreamHost, line)
 		case <-cancelled:
 			cancelled = nil
@@ -92,7 +107,7 @@ func (s *supervision) watch(ctx context.Context) api.Result {
 		case <-s.timeout.C:
 			s.stop(api.CodeTimedOut)
 		case <-s.grace.C:
-			s.kill()
+			s.engine.takeAway()
 		}
 	}
 }
@@ -103,18 +118,11 @@ func (s *supervision) stop(cause string) {
 		return
 	}
 	s.cause = cause
-	grace := s.executor.config.StopGrace
+	grace := s.engine.stopGrace()
 	s.grace.Reset(grace)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), grace) // the script's own context has ended
 		defer cancel()
 		_ = s.run.Stop(ctx) // what it leads to comes as an event
 	}()
-}
-
-// kill ends the process: its input first, so that it can still stop native
-// children, and after a moment its group.
-func (s *supervision) kill() {
-	s.killed = true
-	go func() { _ = s.worker.process.Close(context.Background()) }() // bounded by its own grace
 }

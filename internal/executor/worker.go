@@ -4,11 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 	"time"
 
 	"github.com/epo-dev/epo/psrp"
@@ -21,16 +19,10 @@ type worker struct {
 	dir      directory
 	tree     *tree
 	process  *stdio.Process
-	pool     *psrp.Pool
+	*session // lines are standard error, once attached
 
-	lines    chan string   // standard error, once attached
 	attached chan struct{} // closed by attach
-
-	prepared bool // PRE ran already, for a script without parameters
-	flag     bool // what it said: `exit N` of a file reaches the host
-
-	mu       sync.Mutex
-	prompted []string // fields that the engine asked somebody to fill in
+	prepared bool          // PRE ran already, for a script without parameters
 }
 
 // startWorker makes a worker whose process is sealed. ctx is for the start.
@@ -38,7 +30,7 @@ func (e *Executor) startWorker(ctx context.Context) (*worker, error) {
 	name := "a-" + randomName()
 	w := &worker{
 		executor: e, tree: e.forest.newTree(e.name, name),
-		lines: make(chan string), attached: make(chan struct{}),
+		session: newSession(), attached: make(chan struct{}),
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.config.OpenTimeout)
 	defer cancel()
@@ -119,8 +111,8 @@ func (w *worker) warmUp(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("warm up the engine: %w", err)
 	}
-	a := &attempt{executor: w.executor, path: path, params: []psrp.Parameter{{Name: "Number", Value: int32(2)}}}
-	if _, err := w.quiet(ctx, a.prePipeline(w)); err != nil {
+	a := &attempt{executor: w.executor, wrap: wrapScript, path: path, params: []psrp.Parameter{{Name: "Number", Value: int32(2)}}}
+	if _, err := w.quiet(ctx, a.prePipeline(w.dir.work)); err != nil {
 		return fmt.Errorf("warm up the engine: %w", err)
 	}
 	if _, err := w.quiet(ctx, a.mainPipeline()); err != nil {
@@ -145,45 +137,9 @@ func (w *worker) ready(ctx context.Context) error {
 		return fmt.Errorf("prepare the session: %w", err)
 	}
 	a := &attempt{executor: w.executor}
-	_, err := a.prepareSession(ctx, w)
+	_, err := a.prepareSession(ctx, w.session, w.dir.work)
 	w.prepared = err == nil
 	return err
-}
-
-// localScript is a script that leaves no variables behind.
-func localScript(text string, parameters ...psrp.Parameter) psrp.Pipeline {
-	local := true
-	p := psrp.Script(text, parameters...)
-	p.Commands[0].UseLocalScope = &local
-	return p
-}
-
-// quiet runs a pipeline and gives its output objects. Only a pipeline that
-// completed is a success.
-func (w *worker) quiet(ctx context.Context, p psrp.Pipeline) (out []any, err error) {
-	run, err := w.pool.Start(ctx, p)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, run.Close(ctx)) }()
-	for {
-		event, err := run.Next(ctx)
-		if err != nil {
-			return out, err
-		}
-		switch e := event.(type) {
-		case psrp.OutputEvent:
-			out = append(out, e.Value)
-		case psrp.StateEvent:
-			if e.State != psrp.PipelineCompleted {
-				return out, fmt.Errorf("pipeline ended in state %v: %v", e.State, e.Error)
-			}
-			if _, err := run.Next(ctx); !errors.Is(err, io.EOF) {
-				return out, err
-			}
-			return out, nil
-		}
-	}
 }
 
 // attach begins to pass on what the process writes to standard error.
@@ -198,22 +154,6 @@ func (w *worker) stderrLine(line string) {
 	default:
 		w.executor.config.Logger.Debug("executor: engine wrote to standard error", "line", line)
 	}
-}
-
-// AnswerHostCall answers as an unattended host and notes what was asked for.
-func (w *worker) AnswerHostCall(ctx context.Context, call psrp.HostCall) (any, error) {
-	if fields := promptedFields(call); fields != nil {
-		w.mu.Lock()
-		w.prompted = fields
-		w.mu.Unlock()
-	}
-	return psrp.Unattended{}.AnswerHostCall(ctx, call)
-}
-
-func (w *worker) promptedFor() []string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.prompted
 }
 
 // alive tells whether the process and its pool can still be used.

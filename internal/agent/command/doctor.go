@@ -46,13 +46,23 @@ type doctor struct {
 func newDoctor() *cobra.Command {
 	var d doctor
 	var asJSON bool
+	var target targetFlags
 	cmd := &cobra.Command{
 		Use:   "doctor",
 		Short: "Check everything this agent needs, and say what to do",
 		Long: `Checks state folder, identity, server, clock, PowerShell, account, work folder and disk. Nothing is changed. The exit code is 1
-when a check failed; warnings do not count.`,
+when a check failed; warnings do not count.
+
+With --target it tests the way to a target instead, step by step: name, port, TLS, host key, authentication, session, and what
+the PowerShell there allows. With --json that is {"ok", "checks", "cause", "edition", "version", "elapsed_ms"}.`,
+		Example: `  epo-agent doctor
+  epo-agent doctor --target ssh://ann@web-1 --host-key SHA256:…
+  epo-agent doctor --target 'winrm://ann@db-1?auth=basic' --ca ca.pem --json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if target.url != "" {
+				return testTarget(cmd, target, asJSON)
+			}
 			d.examine(cmd.Context())
 			if err := d.report(cmd.OutOrStdout(), asJSON); err != nil {
 				return err
@@ -68,7 +78,8 @@ when a check failed; warnings do not count.`,
 	f.StringVar(&d.work, "work-dir", "", "folder that scripts run in (default: the state folder's name with -work)")
 	f.StringVar(&d.server, "server", "", "address of the server (default: the one it was enrolled at)")
 	f.StringVar(&d.account, "account", executor.RunAccount, "as root: account that scripts run as")
-	f.BoolVar(&asJSON, "json", false, "print the checks as a JSON array")
+	f.BoolVar(&asJSON, "json", false, "print the result as JSON")
+	target.add(f, "test the way to this target instead")
 	return cmd
 }
 

@@ -1,10 +1,12 @@
 package command
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 
 	"github.com/epo-dev/epo/internal/account"
 	"github.com/epo-dev/epo/internal/agent"
@@ -21,14 +23,10 @@ type localExecutor struct {
 
 // Run implements agent.Executor.
 func (e localExecutor) Run(ctx context.Context, w agent.Work, emit func(api.Record)) api.Result {
-	if !w.Target.Local() { // the executor knows no other kind yet
-		return api.Result{State: api.StateFailed, Error: &api.ErrorInfo{
-			Code: api.CodeTargetUnsupported, Message: "this agent cannot serve targets of kind " + w.Target.Kind + "; nothing ran",
-		}}
-	}
 	return e.Executor.Run(ctx, executor.Request{
 		AttemptID: w.AttemptID, ScriptName: w.ScriptName, Script: w.Script, SHA256: w.SHA256,
-		Parameters: w.Parameters, Timeout: w.Timeout, Target: w.Target,
+		Parameters: w.Parameters, Timeout: w.Timeout,
+		Target: w.Target, TargetName: w.TargetName,
 	}, emit)
 }
 
@@ -50,6 +48,8 @@ type executorOptions struct {
 	workDir          string
 	account          string
 	warmMin, warmMax int
+	state            string // has known_hosts, and the identities file unless another is named
+	identities       string
 	logger           *slog.Logger
 }
 
@@ -65,6 +65,8 @@ func newExecutor(ctx context.Context, o executorOptions) (localExecutor, error) 
 		o.warmMin, o.warmMax = 0, 0
 	}
 	config := executor.Config{Engine: engine, WorkDir: o.workDir, WarmMin: o.warmMin, WarmMax: o.warmMax, Logger: o.logger}
+	config.Identities = cmp.Or(o.identities, filepath.Join(o.state, executor.IdentitiesFile))
+	config.KnownHosts = []string{filepath.Join(o.state, "known_hosts")}
 	if config.Account, err = runAccount(o); err != nil {
 		return localExecutor{}, err
 	}

@@ -47,6 +47,7 @@ once. What could not be sent lies in the spool of the state folder and is sent a
 	f.IntVar(&o.executor.warmMin, "warm-min", 1, "PowerShell processes that always wait ready, about 60 MB each")
 	f.IntVar(&o.executor.warmMax, "warm-max", 4, "at most so many when there is demand")
 	f.StringVar(&o.executor.account, "account", executor.RunAccount, "as root: account that scripts run as; \""+noAccount+"\" lets them run as root")
+	f.StringVar(&o.executor.identities, "identities", "", "file that tells whom to be on remote targets (default: identities.json in the state folder)")
 	f.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long a stop waits for running scripts")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")
@@ -64,6 +65,7 @@ func (o *runOptions) run(cmd *cobra.Command) error {
 		return explain(err, o.config.StateDir)
 	}
 	o.executor.logger = logger
+	o.executor.state = o.config.StateDir
 	o.executor.workDir = workDir(o.config.StateDir, o.executor.workDir)
 	e, err := newExecutor(cmd.Context(), o.executor)
 	if err != nil {

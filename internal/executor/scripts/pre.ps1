@@ -1,7 +1,23 @@
-# Before the script. Its output: whether the exit flag was set, then each parameter name that the script would not know.
-param($Path, $Location, $Names, $Arrays)
-[void]$ExecutionContext.SessionState.Path.SetLocation($Location)
+# Before the script. Its output: whether the exit flag was set, then each parameter name that the script would not know; or
+# one text, what of the target's options cannot be had.
+param($Path, $Location, $Names, $Arrays, $Culture, $NativeError, $Ansi)
+if (-not [System.IO.Directory]::Exists($Location)) { 'working_directory'; return }
+[void]$ExecutionContext.SessionState.Path.SetLocation([System.Management.Automation.WildcardPattern]::Escape($Location))
 [System.Environment]::CurrentDirectory = $Location
+if ($Culture) {
+  try { [void][System.Globalization.CultureInfo]::GetCultureInfo($Culture) } catch { 'culture'; return }
+  # Each pipeline begins with the culture of the process. The first command that is looked up next is the script, by its path.
+  $set = [scriptblock]::Create("
+    `$c = [System.Globalization.CultureInfo]::GetCultureInfo('$Culture')
+    [System.Threading.Thread]::CurrentThread.CurrentCulture = `$c; [System.Threading.Thread]::CurrentThread.CurrentUICulture = `$c
+    `$ExecutionContext.InvokeCommand.PreCommandLookupAction = `$null")
+}
+try {
+if ($Ansi -and $PSStyle) { $PSStyle.OutputRendering = 'Ansi' }
+if ($NativeError) {
+  if ($PSVersionTable.PSVersion -lt [version]'7.4') { 'native_error'; return }
+  $global:PSNativeCommandUseErrorActionPreference = $true
+}
 $flag = $false
 try {
   $b = [System.Reflection.BindingFlags]'NonPublic,Instance'
@@ -35,3 +51,4 @@ foreach ($n in $Names) {
   foreach ($k in $known) { if ($k.StartsWith($n, [System.StringComparison]::OrdinalIgnoreCase)) { $found = $true } }
   if (-not $found) { $n }
 }
+} finally { if ($Culture) { $ExecutionContext.InvokeCommand.PreCommandLookupAction = $set } }
