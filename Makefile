@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/epo-dev/epo/internal/version.version=$(VERSION)
 PACKAGES := ./...
 TEST_FLAGS ?=
 
-.PHONY: help up down build setup test check vet race corpus bench fuzz golden clean
+.PHONY: help up down build setup test check vet race corpus soak bench fuzz golden clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ race: setup ## the tests of the concurrent packages under the race detector
 
 corpus: setup ## every script of testdata/ps-corpus through the executor (`make test` runs a sample)
 	@EPO_CORPUS=all $(GO) test -count=1 -timeout 60m -run TestCorpus ./internal/executor/
+
+soak: setup ## 10,000 pipelines on one pool with a scripted server, and 5 minutes of them on a real engine
+	@EPO_SOAK=10000 EPO_SOAK_ENGINE=5m $(GO) test -count=1 -v -timeout 30m -run 'Soak' ./psrp ./psrp/stdio
 
 bench: setup build ## the benchmarks behind docs/performance.md
 	@$(GO) run ./test/bench

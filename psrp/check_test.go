@@ -235,7 +235,7 @@ func TestCheck30_EndOfInputExactlyOnceOrNever(t *testing.T) {
 	}
 }
 
-func TestInput_ErrorOfTheSourceStopsThePipeline(t *testing.T) {
+func TestCheck29_ErrorOfTheSourceStopsThePipeline(t *testing.T) {
 	t.Parallel()
 	broken := errors.New("disk on fire")
 	stopped := make(chan struct{})
@@ -375,7 +375,7 @@ func TestCheck39_SecondPoolOnTheSameConnection(t *testing.T) {
 	}
 }
 
-func TestOpen_VersionIsNegotiated(t *testing.T) {
+func TestCheck50_VersionIsNegotiated(t *testing.T) {
 	t.Parallel()
 	for version, want := range map[string]string{"2.2": "2.2", "2.3": "2.3", "2.4": "2.3"} {
 		pool, _ := openPool(t, peer.Config{Version: version}, psrp.Config{})

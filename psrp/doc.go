@@ -22,6 +22,9 @@
 // [StateEvent] or exactly one error. A broken pool stays broken: its owner
 // starts anew.
 //
+// Over WinRM a pool can be left on the server, and [Connect] finds it again by
+// its id, from another process too.
+//
 // # Events, memory and back-pressure
 //
 // The events of a run are one ordered queue over all streams. What is queued is
@@ -63,4 +66,10 @@
 // must be asked for and is refused where the transport is not confidential.
 //
 // All exported types are safe for concurrent use unless they say otherwise.
+//
+// # Proof
+//
+// docs/psrp-checks.md names the tests that show each of the 52 checks of the
+// protocol, and which recordings of Windows are replayed. Package psrptest is the
+// list of behaviours that every transport has to pass.
 package psrp

@@ -1,16 +1,22 @@
 package psrp_test
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"runtime"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/epo-dev/epo/psrp"
+	"github.com/epo-dev/epo/psrp/clixml"
 	"github.com/epo-dev/epo/psrp/internal/peer"
+	"github.com/epo-dev/epo/psrp/stdio"
 )
 
 func TestRequests_AboutThePool(t *testing.T) {
@@ -225,4 +231,81 @@ func TestCheck29_InputEndsWithThePipeline(t *testing.T) {
 	require.Equal(t, []any{"x"}, outputs(events))
 	require.Equal(t, psrp.PipelineCompleted, state.State)
 	<-ended
+}
+
+// A server that takes no more gets no more: the source waits.
+func TestCheck29_BackPressureOnTheSource(t *testing.T) {
+	t.Parallel()
+	const most = 64 + 2 // what waits to be sent, and what is on its way
+	release := make(chan struct{})
+	held, once := make(chan struct{}), new(sync.Once)
+	pool, _ := openPool(t, peer.Config{OnLine: func(s *peer.Server, l stdio.Line) bool {
+		if l.Kind == stdio.Data && !l.Target.IsZero() && bytes.Contains(l.Data, []byte("first of many")) {
+			once.Do(func() { close(held) })
+			<-release // the server reads nothing more
+		}
+		return false
+	}, Handle: func(p *peer.Pipeline) {
+		n := int32(0)
+		for range p.Inputs {
+			n++
+		}
+		p.Output(n)
+	}}, psrp.Config{})
+	var drawn atomic.Int32
+	full := make(chan struct{})
+	p := psrp.Script("count")
+	p.Input = func(yield func(any, error) bool) {
+		for i := range 1000 {
+			if drawn.Add(1) == most {
+				close(full)
+			}
+			if !yield(fmt.Sprint("first of many ", i, strings.Repeat("x", 32<<10-1000)), nil) {
+				return
+			}
+		}
+	}
+	run, err := pool.Start(ctx(t), p)
+	require.NoError(t, err)
+	<-held
+	<-full
+	for range 1000 {
+		runtime.Gosched() // whoever could go on, does
+	}
+	require.LessOrEqual(t, drawn.Load(), int32(most+2))
+	close(release)
+	events, _ := drain(t, run)
+	require.Equal(t, []any{int32(1000)}, outputs(events))
+	require.NoError(t, run.Close(ctx(t)))
+}
+
+// Fifty thousand progress records, read slowly: the server waits, memory does
+// not grow, nothing is lost.
+func TestCheck49_ProgressFlood(t *testing.T) {
+	const count = 50_000
+	sent := new(atomic.Int32)
+	pool, _ := openPool(t, peer.Config{NoMemory: true, Handle: func(p *peer.Pipeline) {
+		for i := range int32(count) {
+			p.Send(psrp.MsgProgressRecord, clixml.NewBag(prop("Activity", "a"), prop("ActivityId", i), prop("PercentComplete", int32(5)),
+				prop("CurrentOperation", strings.Repeat("x", 500))))
+			sent.Add(1)
+		}
+	}}, psrp.Config{MaxQueueBytes: 256 << 10})
+	run, err := pool.Start(ctx(t), psrp.Script("flood"))
+	require.NoError(t, err)
+	before, n := measure(t).heap, int32(0)
+	for event, err := range run.Events(ctx(t)) {
+		require.NoError(t, err)
+		p, ok := event.(psrp.ProgressEvent)
+		if !ok {
+			continue
+		}
+		require.EqualValues(t, n, p.ActivityID)
+		if n++; n%10_000 == 0 {
+			require.Less(t, measure(t).heap, before+8<<20)
+			require.Less(t, sent.Load(), n+2000, "the server is held back")
+		}
+	}
+	require.EqualValues(t, count, n)
+	require.NoError(t, run.Close(ctx(t)))
 }

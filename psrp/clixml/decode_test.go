@@ -193,8 +193,8 @@ func TestDecodeProgress(t *testing.T) {
 	require.Nil(t, p.CurrentOperation)
 }
 
-// TestDecodeRefuses is the list of what must never be accepted.
-func TestDecodeRefuses(t *testing.T) {
+// TestCheck33_WhatIsNeverAccepted is the list of what must never be accepted.
+func TestCheck33_WhatIsNeverAccepted(t *testing.T) {
 	t.Parallel()
 	for name, xml := range map[string]string{
 		"truncated tag":           "<S",
@@ -269,7 +269,7 @@ func TestDecodeRefuses(t *testing.T) {
 	}
 }
 
-func TestDecodeLimits(t *testing.T) {
+func TestCheck33_Limits(t *testing.T) {
 	t.Parallel()
 	bomb := strings.Repeat("<Obj><LST>", 10_000)
 	start := time.Now()
@@ -289,9 +289,9 @@ func TestDecodeLimits(t *testing.T) {
 	require.ErrorContains(t, err, "more than 3 elements")
 }
 
-// TestDecodeMissingCloseIsLinear guards against inputs that make the parser
+// TestCheck33_Linear guards against inputs that make the parser
 // search the rest of the input again and again.
-func TestDecodeMissingCloseIsLinear(t *testing.T) {
+func TestCheck33_Linear(t *testing.T) {
 	t.Parallel()
 	start := time.Now()
 	for _, part := range []string{"<S>&amp;", "<S><!--x-->", "<S><![CDATA[x]]>", "_x00", "<Obj><LST>", "<S N='", "&", "<"} {

@@ -64,6 +64,8 @@ func playEngine(role string) int {
 
 func fakeScript(p *peer.Pipeline) {
 	switch p.Text {
+	case "sleep":
+		<-p.Stopped
 	case "deaf":
 		<-p.Release()
 	case "die":

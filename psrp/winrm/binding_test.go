@@ -12,9 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestEndpointBinding: the hashes were computed by OpenSSL over certificates
-// that it made, with the hash that RFC 5929 asks for (check 43).
-func TestEndpointBinding(t *testing.T) {
+// TestCheck43_EndpointBinding: the hashes were computed by OpenSSL over certificates
+// that it made, with the hash that RFC 5929 asks for.
+func TestCheck43_EndpointBinding(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"md5-rsa":      "51e487a6105469d3a4db9074a0ed33689c421ea3a8b3c1943c3d60dfbf67f5e9",

@@ -43,9 +43,9 @@ func TestRealEngine(t *testing.T) {
 	}
 }
 
-// TestLongScript: a script of several fragments goes over Command and Send and
-// arrives as it was (check 3).
-func TestLongScript(t *testing.T) {
+// TestCheck03_LongScript: a script of several fragments goes over Command and Send and
+// arrives as it was.
+func TestCheck03_LongScript(t *testing.T) {
 	t.Parallel()
 	b := serve(t, sealed, real(t), nil)
 	pool := b.open(t, psrp.Config{})
@@ -63,8 +63,8 @@ func TestLongScript(t *testing.T) {
 	}
 }
 
-// TestLargeOutput: many objects, and objects larger than an envelope.
-func TestLargeOutput(t *testing.T) {
+// TestCheck05_LargeOutput: many objects, and objects larger than an envelope.
+func TestCheck05_LargeOutput(t *testing.T) {
 	t.Parallel()
 	b := serve(t, sealed, real(t), nil)
 	pool := b.open(t, psrp.Config{})
@@ -80,10 +80,10 @@ func TestLargeOutput(t *testing.T) {
 	require.Equal(t, make([]byte, 1<<20), values[1])
 }
 
-// TestStop: a script that sleeps is stopped within two seconds, and the pool
-// goes on (check 9). The first stop is not measured: the engine then compiles
+// TestCheck09_Stop: a script that sleeps is stopped within two seconds, and the pool
+// goes on. The first stop is not measured: the engine then compiles
 // what it takes.
-func TestStop(t *testing.T) {
+func TestCheck09_Stop(t *testing.T) {
 	t.Parallel()
 	b := serve(t, sealed, real(t), nil)
 	pool := b.open(t, psrp.Config{})
@@ -124,8 +124,8 @@ func TestCloseWhileRunning(t *testing.T) {
 	require.NoError(t, pool.Close(ctx(t)))
 }
 
-// TestInput: objects are streamed to the pipeline while it runs (check 29).
-func TestInput(t *testing.T) {
+// TestCheck29_Input: objects are streamed to the pipeline while it runs.
+func TestCheck29_Input(t *testing.T) {
 	t.Parallel()
 	b := serve(t, sealed, real(t), nil)
 	pool := b.open(t, psrp.Config{})
@@ -139,8 +139,8 @@ func TestInput(t *testing.T) {
 	require.Equal(t, []any{int32(2000 * 1999 / 2)}, outputs(events))
 }
 
-// TestPrompt: answers to host calls go over their own stream (check 28).
-func TestPrompt(t *testing.T) {
+// TestCheck28_Prompt: answers to host calls go over their own stream.
+func TestCheck28_Prompt(t *testing.T) {
 	t.Parallel()
 	b := serve(t, sealed, real(t), nil)
 	pool := b.open(t, psrp.Config{
@@ -152,8 +152,8 @@ func TestPrompt(t *testing.T) {
 	require.Equal(t, []any{"got typed"}, outputs(events))
 }
 
-// TestParallel: pipelines side by side, none mixed up with another (check 31).
-func TestParallel(t *testing.T) {
+// TestCheck31_Parallel: pipelines side by side, none mixed up with another.
+func TestCheck31_Parallel(t *testing.T) {
 	t.Parallel()
 	b := serve(t, sealed, real(t), nil)
 	pool := b.open(t, psrp.Config{MaxRunspaces: 4})

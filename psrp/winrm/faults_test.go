@@ -44,9 +44,9 @@ func drop(w http.ResponseWriter) bool {
 	return true
 }
 
-// TestLongPollTimesOutForEver: the fault TimedOut is repeated without limit
-// and is no error (check 41).
-func TestLongPollTimesOutForEver(t *testing.T) {
+// TestCheck41_LongPollTimesOutForEver: the fault TimedOut is repeated without limit
+// and is no error.
+func TestCheck41_LongPollTimesOutForEver(t *testing.T) {
 	t.Parallel()
 	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, op winrmtest.Operation) bool {
 		return op.Number <= 50 && fault(w, 2150858793)
@@ -57,8 +57,8 @@ func TestLongPollTimesOutForEver(t *testing.T) {
 	require.Equal(t, []any{"x"}, outputs(events))
 }
 
-// TestShellVanishes: fault 2150858843 breaks the pool, with its code.
-func TestShellVanishes(t *testing.T) {
+// TestCheck41_ShellVanishes: fault 2150858843 breaks the pool, with its code.
+func TestCheck41_ShellVanishes(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"Receive", "Send", "Command"} {
 		t.Run(operation, func(t *testing.T) {
@@ -99,8 +99,8 @@ func drainInput(p *peer.Pipeline) {
 	}
 }
 
-// TestShellVanishesWhileIdle: the shell's own Receive notices it.
-func TestShellVanishesWhileIdle(t *testing.T) {
+// TestCheck41_ShellVanishesWhileIdle: the shell's own Receive notices it.
+func TestCheck41_ShellVanishesWhileIdle(t *testing.T) {
 	t.Parallel()
 	b := serve(t, sealed, scripted(t, echo), nil)
 	pool := b.open(t, psrp.Config{})
@@ -147,9 +147,9 @@ func TestCommandRefused(t *testing.T) {
 	require.Zero(t, b.count("Signal"), "there is nothing to terminate")
 }
 
-// TestReceiveIsRepeated: lost connections, restarts of the service and
+// TestCheck41_ReceiveIsRepeated: lost connections, restarts of the service and
 // forgotten authentication cost a Receive nothing.
-func TestReceiveIsRepeated(t *testing.T) {
+func TestCheck41_ReceiveIsRepeated(t *testing.T) {
 	t.Parallel()
 	for name, fail := range map[string]func(w http.ResponseWriter) bool{
 		"connection lost":     drop,
@@ -170,8 +170,8 @@ func TestReceiveIsRepeated(t *testing.T) {
 	}
 }
 
-// TestForgottenAuthentication: status 401 in the middle of a session.
-func TestForgottenAuthentication(t *testing.T) {
+// TestCheck41_ForgottenAuthentication: status 401 in the middle of a session.
+func TestCheck41_ForgottenAuthentication(t *testing.T) {
 	t.Parallel()
 	b := serve(t, sealed, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, op winrmtest.Operation) bool {
 		if op.Number > 1 {
@@ -185,8 +185,8 @@ func TestForgottenAuthentication(t *testing.T) {
 	require.Equal(t, []any{"x"}, outputs(events))
 }
 
-// TestReceiveIsNotRepeatedForEver: when the server stays away the pool breaks.
-func TestReceiveIsNotRepeatedForEver(t *testing.T) {
+// TestCheck41_ReceiveIsNotRepeatedForEver: when the server stays away the pool breaks.
+func TestCheck41_ReceiveIsNotRepeatedForEver(t *testing.T) {
 	t.Parallel()
 	b := serve(t, basic, scripted(t, echo), before("Receive", true, func(w http.ResponseWriter, _ *http.Request, _ winrmtest.Operation) bool {
 		return drop(w)
@@ -207,8 +207,8 @@ func TestReceiveIsNotRepeatedForEver(t *testing.T) {
 	require.Equal(t, 3, received)
 }
 
-// TestOthersAreNotRepeated: nobody can know whether they were carried out.
-func TestOthersAreNotRepeated(t *testing.T) {
+// TestCheck41_OthersAreNotRepeated: nobody can know whether they were carried out.
+func TestCheck41_OthersAreNotRepeated(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"Create", "Command", "Send"} {
 		for how, fail := range map[string]func(w http.ResponseWriter) bool{
@@ -242,8 +242,8 @@ func TestOthersAreNotRepeated(t *testing.T) {
 	}
 }
 
-// TestAnswersThatAreNotSOAP: a proxy or another service answers.
-func TestAnswersThatAreNotSOAP(t *testing.T) {
+// TestCheck41_AnswersThatAreNotSOAP: a proxy or another service answers.
+func TestCheck41_AnswersThatAreNotSOAP(t *testing.T) {
 	t.Parallel()
 	for status, contentType := range map[int]string{500: "text/html", 200: "text/html", 302: "text/html", 404: "text/plain"} {
 		b := serve(t, basic, scripted(t, echo), before("Create", false, func(w http.ResponseWriter, _ *http.Request, _ winrmtest.Operation) bool {
@@ -330,9 +330,9 @@ func TestAbandonedShellIsDeleted(t *testing.T) {
 	require.ErrorIs(t, pool.Err(), winrm.ErrClosed)
 }
 
-// TestManyPipelines: each gives its place back (check 46), and connections are
+// TestCheck46_ManyPipelines: each gives its place back, and connections are
 // used again.
-func TestManyPipelines(t *testing.T) {
+func TestCheck46_ManyPipelines(t *testing.T) {
 	t.Parallel()
 	b := serve(t, sealed, scripted(t, echo), nil)
 	pool := b.open(t, psrp.Config{})

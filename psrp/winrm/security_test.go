@@ -21,9 +21,9 @@ import (
 	"github.com/epo-dev/epo/psrp/winrm/winrmtest"
 )
 
-// TestUnsealedAnswerIsRefused: on plain HTTP an answer that is not sealed is
-// never looked at, whatever it says, and at whatever time (check 42).
-func TestUnsealedAnswerIsRefused(t *testing.T) {
+// TestCheck42_UnsealedAnswerIsRefused: on plain HTTP an answer that is not sealed is
+// never looked at, whatever it says, and at whatever time.
+func TestCheck42_UnsealedAnswerIsRefused(t *testing.T) {
 	t.Parallel()
 	for _, operation := range []string{"Create", "Command", "Receive"} {
 		t.Run(operation, func(t *testing.T) {
@@ -50,8 +50,8 @@ func TestUnsealedAnswerIsRefused(t *testing.T) {
 	}
 }
 
-// TestTamperedAnswerBreaksThePool: one bit is enough, and it is not tried again.
-func TestTamperedAnswerBreaksThePool(t *testing.T) {
+// TestCheck42_TamperedAnswerBreaksThePool: one bit is enough, and it is not tried again.
+func TestCheck42_TamperedAnswerBreaksThePool(t *testing.T) {
 	t.Parallel()
 	for name, change := range map[string]func(body []byte) []byte{
 		"ciphertext": func(b []byte) []byte { b[len(b)-40] ^= 1; return b },
@@ -128,8 +128,8 @@ func TestNoFallback(t *testing.T) {
 	require.Empty(t, b.Operations())
 }
 
-// TestServerCertificate: one that cannot be verified is refused (check 43).
-func TestServerCertificate(t *testing.T) {
+// TestCheck43_ServerCertificate: one that cannot be verified is refused.
+func TestCheck43_ServerCertificate(t *testing.T) {
 	t.Parallel()
 	b := serve(t, basic, scripted(t, echo), nil)
 	b.config.TLS = nil
@@ -139,9 +139,9 @@ func TestServerCertificate(t *testing.T) {
 	require.Empty(t, b.Operations())
 }
 
-// TestChannelBinding: a handshake that was relayed through another certificate
+// TestCheck43_ChannelBinding: a handshake that was relayed through another certificate
 // is refused by a server that looks.
-func TestChannelBinding(t *testing.T) {
+func TestCheck43_ChannelBinding(t *testing.T) {
 	t.Parallel()
 	b := serve(t, "NTLM bound to TLS", scripted(t, echo), func(c *winrmtest.Config) {
 		c.ChannelBinding = []byte("tls-server-end-point:of another certificate")
@@ -151,9 +151,9 @@ func TestChannelBinding(t *testing.T) {
 	require.ErrorAs(t, err, &refused)
 }
 
-// TestSecretsAreNotLogged: at the most verbose level, through success and every
-// kind of failure (check 44).
-func TestSecretsAreNotLogged(t *testing.T) {
+// TestCheck44_SecretsAreNotLogged: at the most verbose level, through success and every
+// kind of failure.
+func TestCheck44_SecretsAreNotLogged(t *testing.T) {
 	t.Parallel()
 	const script = "secret-script-text"
 	var all strings.Builder

@@ -43,7 +43,7 @@ const (
 	exampleSession = "55555555555555555555555555555555"
 )
 
-func TestExampleKeys(t *testing.T) {
+func TestCheck42_ExampleKeys(t *testing.T) {
 	t.Parallel()
 	k := responseKey("User", "Domain", "Password")
 	require.Equal(t, unhex(t, "0c868a403bfd7a93a3001ef22ef02e3f"), k[:], "NTOWFv2, 4.2.4.1.1")
@@ -61,7 +61,7 @@ func TestExampleKeys(t *testing.T) {
 	require.Equal(t, unhex(t, "c5dad2544fc9799094ce1ce90bc9d03e"), base.exchange(unhex(t, exampleSession)), "encrypted session key, 4.2.4.2.3")
 }
 
-func TestExampleSealing(t *testing.T) {
+func TestCheck42_ExampleSealing(t *testing.T) {
 	t.Parallel()
 	session := key(unhex(t, exampleSession))
 	sign, seal := session.derive(true, "signing"), session.derive(true, "sealing")
@@ -74,7 +74,7 @@ func TestExampleSealing(t *testing.T) {
 	require.Equal(t, unhex(t, "01000000 7fb38ec5c55d4976 00000000"), sig, "4.2.4.4")
 }
 
-func TestExampleChallenge(t *testing.T) {
+func TestCheck42_ExampleChallenge(t *testing.T) {
 	t.Parallel()
 	m := unhex(t, "4e544c4d53535000020000000c000c003800000033828ae20123456789abcdef"+
 		"000000000000000024002400440000000600 7017 0000000f"+
