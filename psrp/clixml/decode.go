@@ -86,8 +86,38 @@ type decoder struct {
 	opt       DecodeOptions
 	depth     int
 	elements  int
-	objects   map[int]any
-	typeNames map[int][]string
+	objects   table[any]
+	typeNames table[[]string]
+}
+
+// table holds what has a RefId. Engines count from 0, so nearly everything is
+// in the list; what is not, as with hostile ids, goes into the map.
+type table[T any] struct {
+	list []T
+	rest map[int]T
+}
+
+func (t *table[T]) set(id int, v T) {
+	switch {
+	case id < 0:
+	case id < len(t.list):
+		t.list[id] = v
+	case id == len(t.list):
+		t.list = append(t.list, v)
+	default:
+		if t.rest == nil {
+			t.rest = make(map[int]T)
+		}
+		t.rest[id] = v
+	}
+}
+
+func (t *table[T]) get(id int) (v T, ok bool) {
+	if id >= 0 && id < len(t.list) {
+		return t.list[id], true
+	}
+	v, ok = t.rest[id]
+	return v, ok
 }
 
 // atEnd skips space and comments and tells whether anything follows.
@@ -124,9 +154,10 @@ func (d *decoder) children(t *tag, each func(*tag) error) error {
 	if d.depth++; d.depth > d.opt.MaxDepth {
 		return d.fail("nested deeper than %d", d.opt.MaxDepth)
 	}
+	var c tag // one for all children: it goes to the heap
 	for {
-		c, err := d.next()
-		if err != nil {
+		var err error
+		if c, err = d.next(); err != nil {
 			return err
 		}
 		if c.end {
@@ -168,7 +199,7 @@ func (d *decoder) value(t *tag) (any, error) {
 
 // reference resolves <Ref RefId="n"/>.
 func (d *decoder) reference(t *tag) (any, error) {
-	v, ok := d.objects[t.refID]
+	v, ok := d.objects.get(t.refID)
 	if !ok {
 		return nil, d.fail("reference to undefined object %d", t.refID)
 	}
@@ -180,20 +211,13 @@ func (d *decoder) reference(t *tag) (any, error) {
 
 func (d *decoder) object(t *tag) (any, error) {
 	o := &Object{}
-	if t.refID >= 0 {
-		if d.objects == nil {
-			d.objects = make(map[int]any)
-		}
-		d.objects[t.refID] = o
-	}
+	d.objects.set(t.refID, o)
 	err := d.children(t, func(c *tag) error { return d.objectPart(o, c) })
 	if err != nil {
 		return nil, err
 	}
 	if plain(o) {
-		if t.refID >= 0 {
-			d.objects[t.refID] = o.Value
-		}
+		d.objects.set(t.refID, o.Value)
 		return o.Value, nil
 	}
 	return o, nil
@@ -248,23 +272,23 @@ func (d *decoder) typeNameList(t *tag) ([]string, error) {
 		names = append(names, s)
 		return err
 	})
-	if err == nil && t.refID >= 0 {
-		if d.typeNames == nil {
-			d.typeNames = make(map[int][]string)
-		}
-		d.typeNames[t.refID] = names
+	if err == nil {
+		d.typeNames.set(t.refID, names)
 	}
 	return names, err
 }
 
 func (d *decoder) typeNameRef(t *tag) ([]string, error) {
-	names, ok := d.typeNames[t.refID]
+	names, ok := d.typeNames.get(t.refID)
 	if !ok {
 		return nil, d.fail("reference to undefined type names %d", t.refID)
 	}
 	_, err := d.text(t)
 	return names, err
 }
+
+// fewMembers is what an object with members gets room for at first.
+const fewMembers = 4
 
 // members reads the children of Props or MS.
 func (d *decoder) members(t *tag, list []Property) ([]Property, error) {
@@ -278,6 +302,9 @@ func (d *decoder) members(t *tag, list []Property) ([]Property, error) {
 		name, err := d.attributeText(c.n)
 		if err != nil {
 			return err
+		}
+		if cap(list) == 0 {
+			list = make([]Property, 0, fewMembers)
 		}
 		v, err := d.value(c)
 		list = append(list, Property{Name: name, Value: v})
