@@ -215,6 +215,7 @@ type ScriptText struct {
 type ScriptInspection struct {
 	ScriptVersionID    string          `json:"script_version_id"`
 	State              string          `json:"state"`
+	Attempts           int             `json:"attempts"`
 	EngineVersion      *string         `json:"engine_version"`
 	EngineEdition      *string         `json:"engine_edition"`
 	AgentID            *string         `json:"agent_id"`

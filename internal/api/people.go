@@ -115,6 +115,7 @@ func (c *Client) CreateJob(ctx context.Context, j NewJob) (Created, error) {
 type QueueRun struct {
 	JobID          string          `json:"job_id,omitempty"`
 	ScriptID       string          `json:"script_id,omitempty"`
+	VersionID      string          `json:"script_version_id,omitempty"` // empty: the latest
 	TargetIDs      []string        `json:"target_ids,omitempty"`
 	Parameters     json.RawMessage `json:"parameters,omitempty"`
 	TimeoutSeconds int             `json:"timeout_seconds,omitempty"`
@@ -125,6 +126,7 @@ type QueueRun struct {
 type QueuedRun struct {
 	RunID   string `json:"run_id"`
 	State   string `json:"state"`
+	Checked *bool  `json:"checked,omitempty"` // whether the parameters were compared with the inspected script; nil: an older server
 	Created bool   `json:"created"`
 }
 

@@ -170,6 +170,7 @@ type Run struct {
 	ScriptVersion     int             `json:"script_version"`
 	ScriptSHA256      string          `json:"script_sha256"`
 	Parameters        json.RawMessage `json:"parameters"`
+	Checked           bool            `json:"checked"` // the parameters were compared with the inspected script
 	State             string          `json:"state"`
 	Trigger           string          `json:"trigger"`
 	RequestedBy       *string         `json:"requested_by"`

@@ -146,6 +146,7 @@ func TestGoldenOutput(t *testing.T) {
 		{"bad-output", []string{"script", "list", "-o", "xml"}, false},
 		{"start-nothing", []string{"run", "start"}, false},
 		{"start-both", []string{"run", "start", "nightly", "--script", "hello"}, false},
+		{"start-job-version", []string{"run", "start", "nightly", "--version", "1"}, false},
 		{"start-no-target", []string{"run", "start", "--script", "hello"}, false},
 		{"start-bad-param", []string{"run", "start", "nightly", "--param", "=x"}, false},
 		{"job-create-nothing", []string{"job", "create", "x"}, false},
@@ -187,9 +188,37 @@ func TestPushSendsExactBytes(t *testing.T) {
 	require.Equal(t, row{"name": "Hello World", "content": "77u/cGFyYW0oJHgpDQoAJHg=", "notes": "n"}, got)
 	require.Equal(t, "Unchanged: x version 3, 17 bytes, sha256 abc\n", p.ok("script", "push", file, "--name", "x"))
 
+	// What the inspection says comes behind, and does not make the push a failure.
+	p.server.views[api.ViewScriptInspections] = []row{{"script_version_id": id(2), "state": "pending"}}
+	for _, agent := range p.server.views[api.ViewAgents] {
+		agent["online"] = false
+	}
+	o := p.do("", "script", "push", file)
+	require.Equal(t, outcome{"Unchanged: Hello World version 3, 17 bytes, sha256 abc\n", "Not inspected yet; it can run, and its parameters are not checked before\n", 0}, o)
+	require.Empty(t, p.do("", "script", "push", file, "--no-wait").err)
+	p.server.views[api.ViewAgents][0]["online"] = true
+	asked := 0
+	p.server.onRead = func(view string) {
+		if asked++; view == api.ViewScriptInspections && asked > 3 {
+			p.server.views[view] = []row{{"script_version_id": id(2), "state": "done", "engine_version": "7.6.9", "engine_edition": "Core", "ok": false, "document": row{
+				"parameters": []row{{"name": "x"}}, "errors": []row{
+					{"id": "MissingEndCurlyBrace", "message": "Missing closing '}'\n\x1b[2J in block.", "line": 3, "column": 7},
+					{"id": "TypeNotFound", "message": "Unable to find type [X].", "line": 4, "column": 1, "environment": true}}}}}
+		}
+	}
+	o = p.do("", "script", "push", file)
+	require.Equal(t, 0, o.code)
+	require.Equal(t, "Inspected by PowerShell 7.6.9 (Core): 1 parameter, 2 syntax errors\n"+
+		file+":3:7: Missing closing '}' ␛[2J in block. [MissingEndCurlyBrace]\n"+
+		file+":4:1: Unable to find type [X]. [TypeNotFound] (on the agent's machine; another may have it)\n", o.err)
+	require.Contains(t, p.ok("script", "push", file, "-o", "json"), `"inspection": {`)
+	p.server.onRead = nil
+	p.server.views[api.ViewScriptInspections] = []row{{"script_version_id": id(2), "state": "done", "not_inspected_reason": "configuration", "finished_at": now()}}
+	require.Equal(t, "Not inspected: it has a configuration, which PowerShell's parser would act on\n", p.do("", "script", "push", file).err)
+
 	large := filepath.Join(t.TempDir(), "large.ps1")
 	require.NoError(t, os.WriteFile(large, make([]byte, 5<<20+1), 0o600))
-	o := p.do("", "script", "push", large)
+	o = p.do("", "script", "push", large)
 	require.Equal(t, 1, o.code)
 	require.Contains(t, o.err, "5 MiB")
 	o = p.do("x", "script", "push", "-")
@@ -326,6 +355,11 @@ func TestStartWithoutWaitPrintsTheId(t *testing.T) {
 	require.Equal(t, row{"script_id": id(30), "target_ids": []any{id(20)}, "parameters": row{"Name": "EPO", "Times": 3.0, "Force": true}, "timeout_seconds": 120.0}, sent)
 	p.ok("run", "start", "nightly", "--idempotency-key", "k")
 	require.Equal(t, row{"job_id": id(40), "idempotency_key": "k"}, sent)
+	p.ok("run", "start", "--script", "hello", "--version", "1", "--target", "local")
+	require.Equal(t, id(31), sent["script_version_id"])
+	p.server.functions["queue_run"] = func(row) (int, any) { return 200, row{"run_id": id(70), "state": "queued", "checked": false} }
+	require.Contains(t, p.do("", "run", "start", "nightly", "--param", "a=1").err, "not inspected")
+	require.Empty(t, p.do("", "run", "start", "nightly").err, "nothing was to be checked")
 }
 
 func TestWaitShowsRecordsLiveAndEndsWithTheScriptsCode(t *testing.T) {

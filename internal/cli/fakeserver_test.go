@@ -239,6 +239,17 @@ func (s *fakeServer) world() {
 		{"id": id(31), "script_id": id(30), "script_name": "hello", "version": 1, "sha256": strings.Repeat("ab", 32), "size_bytes": 12, "notes": nil, "created_by_name": "jo", "created_at": minute(60)},
 		{"id": id(32), "script_id": id(30), "script_name": "hello", "version": 2, "sha256": strings.Repeat("cd", 32), "size_bytes": 15, "notes": "says more", "created_by_name": "jo", "created_at": minute(30)},
 	}
+	s.views[api.ViewScriptInspections] = []row{{
+		"script_version_id": id(32), "state": "done", "engine_version": "7.6.9", "engine_edition": "Core", "ok": true, "requested_at": minute(30), "finished_at": minute(30),
+		"document": row{"ok": true, "errors": []row{}, "parameters": []row{
+			{"name": "ComputerName", "type": row{"name": "string[]"}, "mandatory": true, "aliases": []string{"cn"}, "help": "Where to say it.\nAnd more.",
+				"default": row{"kind": "none"}, "validation": []row{{"kind": "count", "min": 1, "max": 3}}},
+			{"name": "Level", "type": row{"name": "string"}, "default": row{"kind": "value", "value": "Info", "text": "'Info'"},
+				"sets": []row{{"name": "ByLevel", "mandatory": true}, {"name": "Other"}}, "validation": []row{{"kind": "set", "values": []any{"Info", "Error", 5}}}},
+			{"name": "Count", "type": row{"name": "int"}, "help": "evil \x1b[31m\u202e", "default": row{"kind": "expression", "text": "(Get-Random)"},
+				"validation": []row{{"kind": "range", "min": 1, "max": 5}, {"kind": "script", "text": "{ $_ }"}}},
+		}},
+	}}
 	s.views[api.ViewScriptContents] = []row{{"script_version_id": id(31), "content": []byte("'hello'\r\n")}, {"script_version_id": id(32), "content": []byte("\xef\xbb\xbf'hello!'\r\n")}}
 	s.views[api.ViewJobs] = []row{{"id": id(40), "name": "nightly", "script_id": id(30), "script_name": "hello", "script_version_id": nil, "parameters": row{"Name": "EPO"}, "timeout_seconds": 600, "retryable": true, "max_attempts": 3, "created_at": minute(50)}}
 	s.views[api.ViewJobTargets] = []row{{"job_id": id(40), "target_id": id(20), "target_name": "local"}, {"job_id": id(40), "target_id": id(21), "target_name": "web-01"}}

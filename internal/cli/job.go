@@ -29,9 +29,12 @@ func (p *parameterFlags) add(cmd *cobra.Command) {
 	f.StringVar(&p.file, "params-json", "", "`FILE` with the parameters as a JSON object; --param wins")
 }
 
+// given tells whether there is any parameter.
+func (p *parameterFlags) given() bool { return len(p.pairs) > 0 || p.file != "" }
+
 // value is the JSON object, or nil when no parameter was given.
 func (p *parameterFlags) value() ([]byte, error) {
-	if len(p.pairs) == 0 && p.file == "" {
+	if !p.given() {
 		return nil, nil
 	}
 	var object []byte

@@ -22,6 +22,7 @@ func (a *app) runCommand() *cobra.Command {
 // startOptions are the flags of run start.
 type startOptions struct {
 	script     string
+	version    int
 	targets    []string
 	parameters parameterFlags
 	timeout    time.Duration
@@ -51,6 +52,7 @@ and debug goes to standard output, as with pwsh; errors go to standard error. Ct
 	}
 	f := cmd.Flags()
 	f.StringVar(&o.script, "script", "", "`SCRIPT` to run, in place of a job")
+	f.IntVar(&o.version, "version", 0, "version of the script (default: the latest)")
 	f.StringArrayVar(&o.targets, "target", nil, "`TARGET` to run it on; may be repeated")
 	f.DurationVar(&o.timeout, "timeout", 0, "end a script after this time")
 	f.StringVar(&o.key, "idempotency-key", "", "a start with a key that was used before gives the run of then")
@@ -66,13 +68,16 @@ func (a *app) startRun(ctx context.Context, job string, o *startOptions) error {
 	if err != nil {
 		return err
 	}
-	q, err := o.request(ctx, client, job)
+	q, err := a.startRequest(ctx, client, job, o)
 	if err != nil {
 		return err
 	}
 	queued, err := client.QueueRun(ctx, q)
 	if err != nil {
 		return err
+	}
+	if queued.Checked != nil && !*queued.Checked && o.parameters.given() && a.output != "json" {
+		fmt.Fprintln(a.Err, "The parameters are not checked: this version of the script is not inspected.")
 	}
 	switch {
 	case o.wait:
@@ -90,16 +95,25 @@ func (a *app) startRun(ctx context.Context, job string, o *startOptions) error {
 	return nil
 }
 
-// request turns names into what the server takes. A key of its own makes a lost answer harmless.
-func (o *startOptions) request(ctx context.Context, c *api.Client, job string) (q api.QueueRun, err error) {
-	if (job == "") == (o.script == "") {
-		return q, errors.New("name either a job, or a script with --script and --target")
+// check refuses what cannot be meant.
+func (o *startOptions) check(job string) error {
+	switch {
+	case (job == "") == (o.script == ""):
+		return errors.New("name either a job, or a script with --script and --target")
+	case job != "" && len(o.targets) > 0:
+		return errors.New("a job has targets of its own: leave --target out")
+	case job != "" && o.version > 0:
+		return errors.New("a job says itself which version it runs: leave --version out")
+	case job == "" && len(o.targets) == 0:
+		return errors.New("no target given: --target")
 	}
-	if job != "" && len(o.targets) > 0 {
-		return q, errors.New("a job has targets of its own: leave --target out")
-	}
-	if job == "" && len(o.targets) == 0 {
-		return q, errors.New("no target given: --target")
+	return nil
+}
+
+// startRequest turns names into what the server takes. A key of its own makes a lost answer harmless.
+func (a *app) startRequest(ctx context.Context, c *api.Client, job string, o *startOptions) (q api.QueueRun, err error) {
+	if err := o.check(job); err != nil {
+		return q, err
 	}
 	if q.Parameters, err = o.parameters.value(); err != nil {
 		return q, err
@@ -119,7 +133,13 @@ func (o *startOptions) request(ctx context.Context, c *api.Client, job string) (
 	if err != nil {
 		return q, err
 	}
-	q.ScriptID = script.ID
+	if q.ScriptID = script.ID; o.version > 0 {
+		versions, err := a.versions(ctx, c, script, o.version)
+		if err != nil {
+			return q, err
+		}
+		q.VersionID = versions[0].ID
+	}
 	q.TargetIDs, err = nounTarget().resolveAll(ctx, c, o.targets)
 	return q, err
 }
@@ -222,7 +242,7 @@ func targetQuery(runID string) *api.Query {
 
 func (a *app) showRun(r api.Run, targets []api.RunTarget) error {
 	a.fields("run", r.ID, "state", r.State, "job", orDash(r.JobName), "script", fmt.Sprintf("%s version %d", r.ScriptName, r.ScriptVersion),
-		"sha256", r.ScriptSHA256, "parameters", string(r.Parameters), "by", orDash(r.RequestedByName),
+		"sha256", r.ScriptSHA256, "parameters", string(r.Parameters), "checked", checkedText(r.Checked), "by", orDash(r.RequestedByName),
 		"queued", a.ago(&r.CreatedAt), "took", a.took(r.StartedAt, r.FinishedAt))
 	fmt.Fprintln(a.Out)
 	t := table{header: []string{"TARGET", "STATE", "EXIT", "AGENT", "ATTEMPTS", "TOOK", "ERROR"}}
@@ -231,6 +251,13 @@ func (a *app) showRun(r api.Run, targets []api.RunTarget) error {
 			text(a.took(g.StartedAt, g.FinishedAt)), text(errorText(g.Error)))
 	}
 	return a.print(t, "No targets.")
+}
+
+func checkedText(checked bool) string {
+	if checked {
+		return "the parameters fit the inspected script"
+	}
+	return "no; the script was not inspected when the run was queued"
 }
 
 func exitText(code *int) string {

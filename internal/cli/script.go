@@ -22,11 +22,15 @@ func (a *app) scriptCommand() *cobra.Command {
 
 func (a *app) scriptPush() *cobra.Command {
 	var name, description, notes string
+	var noWait bool
 	cmd := &cobra.Command{
 		Use:   "push FILE",
 		Short: "Store a script, or a new version of it",
 		Long: `Stores the exact bytes of FILE ("-" is standard input) as a new version of the script. The name is the file's without .ps1,
-unless --name says otherwise. Bytes that are the latest version already make no new one.`,
+unless --name says otherwise. Bytes that are the latest version already make no new one.
+
+An agent then lets PowerShell's parser read it, without running it. While one is online, push waits up to 3 s for that and
+prints syntax errors as file:line:column; ` + "`epo script show`" + ` shows them later, and the parameters.`,
 		Example: "  epo script push hello.ps1\n  epo script push patch.ps1 --name patch-servers --notes 'skips clusters'",
 		Args:    cobra.ExactArgs(1),
 		ValidArgsFunction: func(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
@@ -37,48 +41,48 @@ unless --name says otherwise. Bytes that are the latest version already make no 
 			if err != nil {
 				return err
 			}
-			push := api.PushScript{Name: name, Content: content}
-			if push.Name == "" {
-				push.Name = scriptName(args[0])
+			p := push{PushScript: api.PushScript{Name: name, Content: content}, file: args[0], noWait: noWait}
+			if p.Name == "" {
+				p.Name = scriptName(args[0])
 			}
-			if push.Name == "" {
+			if p.Name == "" {
 				return fmt.Errorf("no name given: --name")
 			}
 			if cmd.Flags().Changed("description") {
-				push.Description = &description
+				p.Description = &description
 			}
 			if cmd.Flags().Changed("notes") {
-				push.Notes = &notes
+				p.Notes = &notes
 			}
-			return a.pushScript(cmd.Context(), push)
+			return a.pushScript(cmd.Context(), p)
 		},
 	}
 	f := cmd.Flags()
 	f.StringVar(&name, "name", "", "name of the script")
 	f.StringVar(&description, "description", "", "what the script is for")
 	f.StringVar(&notes, "notes", "", "what is new in this version")
+	f.BoolVar(&noWait, "no-wait", false, "do not wait for the inspection")
 	complete(cmd, "name", a.names(nounScript()))
 	return a.addOutput(cmd)
 }
 
-func (a *app) pushScript(ctx context.Context, push api.PushScript) error {
+// push is a script on its way.
+type push struct {
+	api.PushScript
+	file   string
+	noWait bool
+}
+
+func (a *app) pushScript(ctx context.Context, p push) error {
 	client, err := a.client()
 	if err != nil {
 		return err
 	}
-	pushed, err := client.PushScript(ctx, push)
+	pushed, err := client.PushScript(ctx, p.PushScript)
 	if err != nil {
 		return err
 	}
-	if a.output == "json" {
-		return a.printJSON(pushed)
-	}
-	verb := "Pushed"
-	if !pushed.Created {
-		verb = "Unchanged:"
-	}
-	fmt.Fprintf(a.Out, "%s %s version %d, %d bytes, sha256 %s\n", verb, plainText(push.Name), pushed.Version, pushed.SizeBytes, pushed.SHA256)
-	return nil
+	return a.reportPush(ctx, client, p, pushed)
 }
 
 func (a *app) readScript(path string) ([]byte, error) {
@@ -133,7 +137,9 @@ func (a *app) scriptShow() *cobra.Command {
 	var content bool
 	cmd := &cobra.Command{
 		Use:   "show SCRIPT",
-		Short: "Show a script, its versions, or the bytes of one",
+		Short: "Show a script, its versions, its parameters, or the bytes of one",
+		Long: `Shows a script and its versions, and what PowerShell's parser says of the latest version or of --version: syntax errors with
+line and column, and the parameters of its param() block. With --content the exact bytes.`,
 		Example: `  epo script show hello
   epo script show hello --version 2 --content > hello.ps1`,
 		Args:              cobra.ExactArgs(1),
@@ -189,14 +195,19 @@ func (a *app) printContent(ctx context.Context, c *api.Client, script named, ver
 }
 
 func (a *app) showScript(ctx context.Context, c *api.Client, found named, version int) error {
+	versions, err := a.versions(ctx, c, found, version)
+	if err != nil {
+		return err
+	}
 	if a.output == "json" {
-		return a.printRow(ctx, c, api.ViewScripts, found.ID, part{"versions", api.ViewScriptVersions, versionQuery(found, version)})
+		return a.printRow(ctx, c, api.ViewScripts, found.ID, part{"versions", api.ViewScriptVersions, versionQuery(found, version)},
+			part{"inspections", api.ViewScriptInspections, api.Where("script_version_id", versions[0].ID)})
 	}
 	script, err := api.One[api.Script](ctx, c, api.ViewScripts, api.Where("id", found.ID))
 	if err != nil {
 		return err
 	}
-	versions, err := a.versions(ctx, c, found, version)
+	seen, err := inspection(ctx, c, versions[0].ID)
 	if err != nil {
 		return err
 	}
@@ -206,5 +217,8 @@ func (a *app) showScript(ctx context.Context, c *api.Client, found named, versio
 	for _, v := range versions {
 		t.add(number(v.Version), text(v.SHA256[:min(len(v.SHA256), 16)]), number(v.SizeBytes), text(a.ago(&v.CreatedAt)), text(v.CreatedByName), text(v.Notes))
 	}
-	return a.print(t, "No versions.")
+	if err := a.print(t, "No versions."); err != nil {
+		return err
+	}
+	return a.printInspection(script.Name, seen)
 }

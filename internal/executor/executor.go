@@ -28,6 +28,8 @@ type Executor struct {
 	forest *forest
 	warm   *warmPool
 
+	inspectors inspectors // keeps the process that parses
+
 	maskers maskers
 
 	ctx       context.Context // ends with Close

@@ -29,8 +29,15 @@ const (
 	maxDocument = 2 << 20
 )
 
+// A process reads scripts as long as they come one after another: starting one takes ten times longer than most scripts.
+const (
+	inspectorIdle    = 10 * time.Second // how long it waits for the next
+	inspectorScripts = 100
+	inspectorMemory  = 256 << 20 // more than that: the next one gets another
+)
+
 // InspectScript lets PowerShell's own parser read a script, in a process that
-// nothing else gets to use. It runs no line of it. It does not panic.
+// no run ever gets. It runs no line of it. It does not panic.
 func (e *Executor) InspectScript(ctx context.Context, script []byte) (found api.InspectedScript) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -48,24 +55,49 @@ func (e *Executor) InspectScript(ctx context.Context, script []byte) (found api.
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	defer context.AfterFunc(e.ctx, stop)()
+	if i := e.inspectors.take(); i != nil {
+		found = e.inspectBy(ctx, i, script)
+		if answered(found) || ctx.Err() != nil {
+			return found
+		}
+		// A script shall not suffer from what others left behind in the process.
+	}
 	i, err := e.newInspector(ctx)
 	if err != nil {
 		return notInspected(api.CodeEngineDied, "the PowerShell process could not be started: "+err.Error())
 	}
-	defer i.close()
-	return i.inspect(ctx, script)
+	return e.inspectBy(ctx, i, script)
+}
+
+// inspectBy lets a process read one script, and keeps it for the next if all
+// went well.
+func (e *Executor) inspectBy(ctx context.Context, i *inspector, script []byte) api.InspectedScript {
+	found := i.inspect(ctx, script)
+	if answered(found) && i.fresh() {
+		e.inspectors.keep(e, i)
+	} else {
+		i.close()
+	}
+	return found
+}
+
+// answered tells whether the parser has read a script to its end.
+func answered(found api.InspectedScript) bool {
+	return found.Document != nil || found.NotInspectedReason == api.NotInspectedConfiguration
 }
 
 func notInspected(code, message string) api.InspectedScript {
 	return api.InspectedScript{Error: &api.ErrorInfo{Code: code, Message: message}}
 }
 
-// inspector is a process that parses. It is thrown away after one script; only
-// tests let one read more.
+// inspector is a process that parses. It is thrown away soon.
 type inspector struct {
-	worker  *worker
-	drained chan struct{}
-	limits  *limits
+	worker    *worker
+	drained   chan struct{}
+	memory    int64 // limits of one inspection
+	processor time.Duration
+	scripts   int           // read so far
+	taken     chan struct{} // closed when it is idle no longer
 }
 
 func (e *Executor) newInspector(ctx context.Context) (*inspector, error) {
@@ -77,20 +109,32 @@ func (e *Executor) newInspector(ctx context.Context) (*inspector, error) {
 		}
 		w.attach()
 	}
-	i := &inspector{worker: w, drained: make(chan struct{})}
+	return newInspector(w), nil
+}
+
+// newInspector makes one of a worker that is attached.
+func newInspector(w *worker) *inspector {
+	i := &inspector{worker: w, drained: make(chan struct{}), memory: inspectMemory, processor: inspectProcessor}
 	go w.drain(i.drained) // nobody reads what the engine writes to standard error
-	i.limits = limit(w, inspectMemory, inspectProcessor)
-	return i, nil
+	return i
 }
 
 func (i *inspector) close() {
-	i.limits.stop()
 	close(i.drained)
 	i.worker.close()
 }
 
+// fresh tells whether the process may read another script.
+func (i *inspector) fresh() bool {
+	memory, _ := usage(i.worker.process.Pid())
+	return i.worker.alive() && i.scripts < inspectorScripts && memory < inspectorMemory
+}
+
 func (i *inspector) inspect(ctx context.Context, script []byte) api.InspectedScript {
 	w := i.worker
+	i.scripts++
+	limits := limit(w, i.memory, i.processor)
+	defer limits.stop()
 	// Not with the extension of a script: nobody shall run it.
 	path, err := w.dir.write("inspected.txt", script, w.executor.config.Account)
 	if err != nil {
@@ -104,8 +148,8 @@ func (i *inspector) inspect(ctx context.Context, script []byte) api.InspectedScr
 		return i.read(textOf(out[0]))
 	case ctx.Err() != nil:
 		return notInspected(api.CodeCancelled, "the agent stopped the inspection")
-	case i.limits.exceeded() != "":
-		return i.without(i.limits.exceeded())
+	case limits.exceeded() != "":
+		return i.without(limits.exceeded())
 	case errors.Is(limited.Err(), context.DeadlineExceeded):
 		return i.without(api.NotInspectedTimeout)
 	case !w.alive():

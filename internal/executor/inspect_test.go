@@ -18,7 +18,7 @@ import (
 	"github.com/epo-dev/epo/internal/runtime"
 )
 
-// inspectAll inspects in one process that has been made for the test.
+// inspectorOf is a process for many scripts of one test.
 func inspectorOf(t *testing.T) *inspector {
 	t.Helper()
 	i, err := newTestExecutor(t, Config{}).newInspector(t.Context())
@@ -34,7 +34,9 @@ func (i *inspector) document(t *testing.T, script string) *api.ScriptDocument {
 	return found.Document
 }
 
-func TestInspectionUsesAProcessUp(t *testing.T) {
+// Scripts that follow each other are read by one process, which is gone soon after. One that was too much for it costs the
+// next script nothing.
+func TestInspectionsShareAProcessForAMoment(t *testing.T) {
 	t.Parallel()
 	e := newTestExecutor(t, Config{})
 	found := e.InspectScript(t.Context(), []byte("param([int]$Count)"))
@@ -42,6 +44,20 @@ func TestInspectionUsesAProcessUp(t *testing.T) {
 	require.Equal(t, e.engine.Version, found.Engine.Version)
 	require.Equal(t, "Core", found.Engine.Edition)
 	require.Equal(t, "Count", found.Document.Parameters[0].Name)
+	first := idleInspector(e)
+	require.NotNil(t, first)
+	require.NotNil(t, e.InspectScript(t.Context(), []byte("param([int]$Count)")).Document)
+	require.Equal(t, 2, first.scripts)
+	require.Same(t, first, idleInspector(e))
+
+	first.processor = time.Nanosecond // whatever the next script is, it is too much
+	require.NotNil(t, e.InspectScript(t.Context(), []byte("1")).Document, "it was read by another process")
+	require.NotSame(t, first, idleInspector(e))
+	<-first.worker.process.Done()
+	second := idleInspector(e)
+	second.scripts = inspectorScripts - 1
+	require.NotNil(t, e.InspectScript(t.Context(), []byte("1")).Document)
+	require.Nil(t, idleInspector(e), "it has read enough")
 	left, err := os.ReadDir(e.dir)
 	require.NoError(t, err)
 	require.Empty(t, left, "its directory")
@@ -51,6 +67,23 @@ func TestInspectionUsesAProcessUp(t *testing.T) {
 	require.NotNil(t, e.InspectScript(ctx, []byte("1")).Error)
 	e.Close()
 	require.Equal(t, api.CodeInternal, e.InspectScript(t.Context(), []byte("1")).Error.Code)
+}
+
+func idleInspector(e *Executor) *inspector {
+	e.inspectors.mu.Lock()
+	defer e.inspectors.mu.Unlock()
+	return e.inspectors.idle
+}
+
+// An executor that ends, ends the process that waits for another script.
+func TestIdleInspectorEndsWithTheExecutor(t *testing.T) {
+	t.Parallel()
+	e := newTestExecutor(t, Config{})
+	require.NotNil(t, e.InspectScript(t.Context(), []byte("1")).Document)
+	process := idleInspector(e).worker.process
+	e.Close()
+	<-process.Done()
+	require.NoDirExists(t, e.dir)
 }
 
 // A spare warm process is taken, the last one is left for a run.
@@ -219,9 +252,9 @@ func TestMemoryOfAnInspectionIsLimited(t *testing.T) {
 	w, err := e.startWorker(t.Context())
 	require.NoError(t, err)
 	w.attach()
-	i := &inspector{worker: w, drained: make(chan struct{}), limits: limit(w, 1<<20, inspectProcessor)}
-	go w.drain(i.drained)
+	i := newInspector(w)
 	defer i.close()
+	i.memory = 1 << 20
 	found := i.inspect(t.Context(), []byte("1"))
 	require.Equal(t, api.NotInspectedMemory, found.NotInspectedReason, "%+v", found)
 }
@@ -233,9 +266,9 @@ func TestProcessorTimeOfAnInspectionIsLimited(t *testing.T) {
 	w, err := e.startWorker(t.Context())
 	require.NoError(t, err)
 	w.attach()
-	i := &inspector{worker: w, drained: make(chan struct{}), limits: limit(w, inspectMemory, 10*time.Millisecond)}
-	go w.drain(i.drained)
+	i := newInspector(w)
 	defer i.close()
+	i.processor = 10 * time.Millisecond
 	found := i.inspect(t.Context(), []byte("1"))
 	require.Equal(t, api.NotInspectedTimeout, found.NotInspectedReason, "%+v", found)
 }

@@ -27,6 +27,12 @@ func newFaultStack(t *testing.T) (*stack, *agent, ledger) {
 // shortLeases makes a lease last three seconds instead of thirty.
 func (s *stack) shortLeases() {
 	s.t.Helper()
+	s.superuser("update epo.tenant_policies set lease_seconds = 3")
+}
+
+// superuser does behind everybody's back what a test would have to wait for.
+func (s *stack) superuser(sql string) {
+	s.t.Helper()
 	password, err := os.ReadFile(filepath.Join(s.data, "postgres", "superuser.password"))
 	require.NoError(s.t, err)
 	config, err := pgx.ParseConfig(s.DatabaseURL)
@@ -37,7 +43,7 @@ func (s *stack) shortLeases() {
 	db, err := pgx.ConnectConfig(ctx, config)
 	require.NoError(s.t, err)
 	defer db.Close(ctx)
-	_, err = db.Exec(ctx, "update epo.tenant_policies set lease_seconds = 3")
+	_, err = db.Exec(ctx, sql)
 	require.NoError(s.t, err)
 }
 

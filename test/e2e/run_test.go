@@ -19,6 +19,7 @@ func TestRuns(t *testing.T) {
 	for name, test := range map[string]func(*testing.T, *stack){
 		"result and exit code":             testResults,
 		"parameters":                       testParameters,
+		"inspection":                       testInspection,
 		"output that is hard to carry":     testOddOutput,
 		"flood":                            testFlood,
 		"cancel":                           testCancel,
@@ -44,14 +45,13 @@ func testResults(t *testing.T, s *stack) {
 		exit          int
 		code          string
 	}{
-		"end":          {"'fine'", "succeeded", 0, ""},
-		"exit 0":       {"exit", "succeeded", 0, ""},
-		"exit 3":       {"'before'; exit 3", "failed", 3, ""},
-		"exit 300":     {"exit 300", "failed", 300, ""},
-		"throw":        {"'before'; throw 'no good'", "failed", 1, "script_error"},
-		"write-error":  {"Write-Error 'a little wrong'; 'after'", "succeeded", 0, ""},
-		"syntax error": {"if (", "failed", 1, "script_error"},
-		"native 7":     {"sh -c 'exit 7'", "succeeded", 0, ""},
+		"end":         {"'fine'", "succeeded", 0, ""},
+		"exit 0":      {"exit", "succeeded", 0, ""},
+		"exit 3":      {"'before'; exit 3", "failed", 3, ""},
+		"exit 300":    {"exit 300", "failed", 300, ""},
+		"throw":       {"'before'; throw 'no good'", "failed", 1, "script_error"},
+		"write-error": {"Write-Error 'a little wrong'; 'after'", "succeeded", 0, ""},
+		"native 7":    {"sh -c 'exit 7'", "succeeded", 0, ""},
 	} {
 		id := p.start(p.push("result "+name, c.script), nil)
 		run := p.finished(id)
@@ -77,22 +77,29 @@ func testParameters(t *testing.T, s *stack) {
 	ok := p.start(script, map[string]any{"Count": 5, "Names": []string{"a b", "c;'d"}, "Map": map[string]any{"k": "$(throw 1)"}, "Loud": true})
 	require.Equal(t, "succeeded", p.finished(ok).State)
 	require.Equal(t, []string{"Int32 5", "2 a b c;'d", "$(throw 1)", "True"}, texts(p.records(ok), "output"))
+	// The server knows what the parser said, and refuses most mistakes itself.
+	p.inspected(script)
+	target := p.target("local")
 	for name, c := range map[string]struct {
-		given   map[string]any
+		given   string
 		culprit string
 	}{
-		"missing":    {map[string]any{}, "Count"},
-		"unknown":    {map[string]any{"Count": 1, "Nope": 2}, "Nope"},
-		"wrong type": {map[string]any{"Count": "many"}, "Count"},
+		"missing":    {`{}`, "Count"},
+		"unknown":    {`{"Count":1,"Nope":2}`, "Nope"},
+		"wrong type": {`{"Count":"many"}`, "Count"},
 	} {
-		id := p.start(script, c.given)
-		require.Equal(t, "failed", p.finished(id).State, name)
-		target := p.theTarget(id)
-		require.NotNil(t, target.Error, name)
-		require.Equal(t, "parameter_rejected", target.Error.Code, name)
-		require.Contains(t, target.Error.Message, c.culprit, name)
-		require.Empty(t, texts(p.records(id), "output"), name)
+		_, err := p.QueueRun(t.Context(), api.QueueRun{ScriptID: script, TargetIDs: []string{target}, Parameters: []byte(c.given)})
+		require.Equal(t, api.CodeParameterRejected, api.CodeOf(err), name)
+		require.ErrorContains(t, err, c.culprit, name)
 	}
+	// The engine's own binder has the last word.
+	id := p.start(script, map[string]any{"Count": "9,9,9,9,9,9,9,9,9,9,9"})
+	require.Equal(t, "failed", p.finished(id).State)
+	refused := p.theTarget(id)
+	require.NotNil(t, refused.Error)
+	require.Equal(t, api.CodeParameterRejected, refused.Error.Code)
+	require.Contains(t, refused.Error.Message, "Count")
+	require.Empty(t, texts(p.records(id), "output"))
 }
 
 func testOddOutput(t *testing.T, s *stack) {
