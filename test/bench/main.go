@@ -24,6 +24,7 @@ type figure struct{ what, measured, goal string }
 type bench struct {
 	ctx     context.Context
 	bin     string
+	only    string
 	figures []figure
 }
 
@@ -35,11 +36,12 @@ func (b *bench) add(what, goal, format string, args ...any) {
 
 func main() {
 	bin := flag.String("bin", "bin", "folder of the built binaries")
+	only := flag.String("only", "", "measure only this: inspection")
 	update := flag.String("update", "", "file whose part between the bench marks is written again")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	b := &bench{ctx: ctx, bin: *bin}
+	b := &bench{ctx: ctx, bin: *bin, only: *only}
 	err := b.run()
 	table := b.table()
 	fmt.Print(table)
@@ -53,6 +55,9 @@ func main() {
 }
 
 func (b *bench) run() error {
+	if b.only != "" {
+		return b.stack()
+	}
 	if err := b.commands(); err != nil {
 		return err
 	}

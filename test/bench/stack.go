@@ -58,7 +58,10 @@ func (b *bench) stack() (err error) {
 	if err != nil {
 		return err
 	}
-	for _, measure := range []func() error{s.memory, s.dispatch, s.materialise, s.throughput} {
+	if b.only == "inspection" {
+		return s.inspection()
+	}
+	for _, measure := range []func() error{s.memory, s.dispatch, s.inspection, s.materialise, s.throughput} {
 		if err := measure(); err != nil {
 			return err
 		}
