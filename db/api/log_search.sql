@@ -66,6 +66,36 @@ return case
 end;
 comment on function epo.fold_case(text, boolean) is 'Lower case, character by character.';
 
+-- In a chunk without escapes the text of a record is what stands between the
+-- quotes, so the chunk is put into lower case once and no line is decoded.
+create function epo.search_plain_chunk(folded text, streams text, query text, letters text, from_position integer, is_ascii boolean)
+returns integer[]
+language plpgsql immutable
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+as $$
+begin
+  if strpos(search_plain_chunk.folded, search_plain_chunk.query) = 0 then
+    return '{}';
+  end if;
+  return array(
+    select l.n::integer
+    from rows from (
+      string_to_table(search_plain_chunk.folded, E'\n'), string_to_table(search_plain_chunk.streams, null)
+    ) with ordinality as l (line, letter, n)
+    where l.n >= search_plain_chunk.from_position
+      and l.letter is not null
+      and case
+        when strpos(search_plain_chunk.letters, l.letter) = 0 or strpos(l.line, search_plain_chunk.query) = 0 then false
+        when left(l.line, 7) = '{"seq":' and split_part(l.line, '"', 8) = 'stream' and split_part(l.line, '"', 12) = 'text'
+          then strpos(split_part(l.line, '"', 14), search_plain_chunk.query) > 0
+        else strpos(epo.fold_case(epo.record_text(l.line), search_plain_chunk.is_ascii), search_plain_chunk.query) > 0
+      end);
+end
+$$;
+comment on function epo.search_plain_chunk(text, text, text, text, integer, boolean) is
+  'Positions in a chunk without a backslash; chunk and query are in lower case already.';
+
 -- Three sieves, each finer and dearer than the one before: the chunk as it is
 -- stored, the line as it is stored, the text that the line means. The first two
 -- look for the query as agents write it in JSON, or as it is for lines that are
@@ -81,6 +111,10 @@ declare
   v_stored text := substr(to_json(v_query)::text, 2, length(to_json(v_query)::text) - 2);
   v_odd boolean;
 begin
+  if strpos(search_chunk.chunk, '\') = 0 then
+    return epo.search_plain_chunk(epo.fold_case(search_chunk.chunk, v_ascii), search_chunk.streams, v_query, search_chunk.letters,
+      search_chunk.from_position, v_ascii);
+  end if;
   v_odd := (strpos(search_chunk.chunk, '\u') > 0 or strpos(search_chunk.chunk, '\/') > 0)
     and (search_chunk.query ~ '[\x01-\x1f\x7f\u2028\u2029\ufffd]'
       or search_chunk.chunk ~ '\\/|\\u(?!00[01]|202[89]|fffd)[0-9a-fA-F]{4}');
@@ -102,7 +136,7 @@ begin
         when strpos(epo.fold_case(l.line, v_ascii), v_stored) = 0
           and (v_stored = v_query or strpos(epo.fold_case(l.line, v_ascii), v_query) = 0)
           and (not v_odd or (strpos(l.line, '\u') = 0 and strpos(l.line, '\/') = 0)) then false
-        when strpos(l.line, '\') = 0 and left(l.line, 7) = '{"seq":' and split_part(l.line, '"', 4) = 'time'
+        when strpos(l.line, '\') = 0 and left(l.line, 7) = '{"seq":'
           and split_part(l.line, '"', 8) = 'stream' and split_part(l.line, '"', 12) = 'text'
           then strpos(epo.fold_case(split_part(l.line, '"', 14), v_ascii), v_query) > 0
         else strpos(epo.fold_case(epo.record_text(l.line), v_ascii), v_query) > 0

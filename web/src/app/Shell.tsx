@@ -3,9 +3,11 @@ import { Link, Outlet, useLocation } from "@tanstack/react-router";
 import { useEffect, useRef, useState } from "react";
 import { SafeText } from "@/components/ui/SafeText";
 import { may, useUser } from "@/lib/roles";
+import { LiveSign } from "@/components/ui/LiveSign";
 import { CommandPalette } from "./CommandPalette";
 import { ConnectionBar } from "./ConnectionBar";
 import { pages } from "./pages";
+import { pollEvery, useListEvents } from "./useListEvents";
 import { UserMenu } from "./UserMenu";
 import css from "./Shell.module.css";
 
@@ -13,6 +15,8 @@ import css from "./Shell.module.css";
 export function Shell() {
   const user = useUser();
   const { pathname } = useLocation();
+  // A run's page has a stream of its own.
+  const live = useListEvents(!/^\/runs\/./.test(pathname));
   const [open, setOpen] = useState(false);
   const main = useRef<HTMLElement>(null);
   const before = useRef(pathname);
@@ -37,6 +41,7 @@ export function Shell() {
         </Link>
         <span className={css["tenant"]}>{user && <SafeText>{user.tenant}</SafeText>}</span>
         <span className={css["space"]} />
+        {live === "polling" && <LiveSign state={live} every={pollEvery} />}
         <CommandPalette />
         <UserMenu />
       </header>

@@ -54,6 +54,7 @@ const run = createRoute({
     tab: oneOf(s["tab"], targetTabs),
     streams: listOf(s["streams"], streams),
     find: text(s["find"]),
+    only: whole(s["only"]) === 1 || s["only"] === true ? true : undefined,
     line: whole(s["line"]),
   })),
   component: lazyRouteComponent(() => import("./routes/runs"), "RunRoute"),

@@ -31,6 +31,7 @@ export function stringifySearch(search: Search): string {
   const parameters = new URLSearchParams();
   for (const [name, value] of Object.entries(search)) {
     if (typeof value === "string" || typeof value === "number") parameters.set(name, String(value));
+    else if (value === true) parameters.set(name, "1");
     else if (Array.isArray(value)) parameters.set(name, value.join(","));
   }
   const query = parameters.toString().replaceAll("%2C", ",");

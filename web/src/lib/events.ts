@@ -1,6 +1,7 @@
 /**
- * Live hints about one run: `GET /events?run=…`, a stream of server-sent events that needs an Authorization header, so it is
- * read with fetch. A hint only says "look again"; the data is read by cursor, so nothing is missed or doubled by a break.
+ * Live hints, about one run (`GET /events?run=…`) or about the lists of the tenant (`GET /events`): a stream of server-sent events
+ * that needs an Authorization header, so it is read with fetch. A hint only says "look again"; the data is read by cursor, so
+ * nothing is missed or doubled by a break.
  */
 import { aborted } from "@/lib/errors";
 import { authorizedFetch } from "@/lib/http";
@@ -9,7 +10,8 @@ export type LiveState = "connecting" | "live" | "polling";
 
 export interface FollowOptions {
   signal: AbortSignal;
-  onWake: () => void;
+  /** Told what to look at: the kind of list that changed, or "all" when nobody knows more. */
+  onWake: (kind: string) => void;
   onState: (state: LiveState) => void;
   fetch?: typeof authorizedFetch;
   /** Milliseconds: silence after which a stream is dead (the server speaks each 15 s), pause between polls, first pause before a new attempt. */
@@ -19,15 +21,15 @@ export interface FollowOptions {
 }
 
 /**
- * followRun calls onWake at once, on each hint, after each break, and by the clock while the stream is down; it returns when
- * the signal is aborted.
+ * follow calls onWake at once, on each hint, after each break, and by the clock while the stream is down; it returns when the
+ * signal is aborted. Without a run it follows the lists of the tenant.
  */
-export async function followRun(runId: string, options: FollowOptions): Promise<void> {
+export async function follow(runId: string | undefined, options: FollowOptions): Promise<void> {
   const { signal, onWake, onState, poll = 2_000, pause = 250 } = options;
   onState("connecting");
   let failures = 0;
   while (!signal.aborted) {
-    onWake();
+    onWake(all);
     const heard = await listen(runId, options);
     if (signal.aborted) return;
     failures = heard ? 1 : failures + 1;
@@ -37,7 +39,7 @@ export async function followRun(runId: string, options: FollowOptions): Promise<
 }
 
 /** listen reads one stream to its end; true when it delivered something. */
-async function listen(runId: string, options: FollowOptions): Promise<boolean> {
+async function listen(runId: string | undefined, options: FollowOptions): Promise<boolean> {
   const { signal, onWake, onState, fetch: send = authorizedFetch, silence = 40_000 } = options;
   const stop = new AbortController();
   const end = (): void => stop.abort();
@@ -45,14 +47,14 @@ async function listen(runId: string, options: FollowOptions): Promise<boolean> {
   let quiet = setTimeout(end, silence);
   let heard = false;
   try {
-    const response = await send(`/events?run=${encodeURIComponent(runId)}`, { headers: { Accept: "text/event-stream" }, signal: stop.signal });
+    const response = await send(runId === undefined ? "/events" : `/events?run=${encodeURIComponent(runId)}`, { headers: { Accept: "text/event-stream" }, signal: stop.signal });
     if (!response.ok || !response.body) return false;
     for await (const event of events(response.body)) {
       clearTimeout(quiet);
       quiet = setTimeout(end, silence);
       if (!heard) onState("live");
       heard = true;
-      if (event !== "") onWake();
+      if (event.name !== "") onWake(kindOf(event.data));
     }
   } catch (error) {
     if (!aborted(error) && !(error instanceof Error)) throw error;
@@ -64,13 +66,24 @@ async function listen(runId: string, options: FollowOptions): Promise<boolean> {
   return heard;
 }
 
-/** events yields the name of each event of a text/event-stream, and "" for each comment. What the end cuts off does not count. */
-export async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
+const all = "all";
+
+function kindOf(data: string): string {
+  try {
+    const { kind } = JSON.parse(data) as { kind?: unknown };
+    return typeof kind === "string" ? kind : all;
+  } catch {
+    return all;
+  }
+}
+
+/** events yields each event of a text/event-stream, one with the name "" for each comment. What the end cuts off does not count. */
+export async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<{ name: string; data: string }> {
   const reader = body.getReader();
   const decoder = new TextDecoder();
   let rest = "";
   let name = "";
-  let data = false;
+  let data: string | undefined;
   try {
     for (;;) {
       const { done, value } = await reader.read();
@@ -78,13 +91,13 @@ export async function* events(body: ReadableStream<Uint8Array>): AsyncGenerator<
       const lines = (rest + decoder.decode(value, { stream: true })).split(/\r\n|\n|\r/);
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        if (line.startsWith(":")) yield "";
+        if (line.startsWith(":")) yield { name: "", data: "" };
         else if (line.startsWith("event:")) name = line.slice(6).trim();
-        else if (line.startsWith("data:")) data = true;
+        else if (line.startsWith("data:")) data = (data === undefined ? "" : `${data}\n`) + line.slice(5).trimStart();
         else if (line === "") {
-          if (data || name) yield name || "message";
+          if (data !== undefined || name) yield { name: name || "message", data: data ?? "" };
           name = "";
-          data = false;
+          data = undefined;
         }
       }
     }

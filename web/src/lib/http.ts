@@ -50,8 +50,9 @@ export async function read<T>(query: PromiseLike<Answer>): Promise<T> {
 }
 
 /** call runs a function of the API with named arguments; arguments that are undefined are left out. */
-export async function call<T>(name: string, args: Record<string, unknown>): Promise<T> {
-  return read<T>(db.rpc(name, args));
+export async function call<T>(name: string, args: Record<string, unknown>, signal?: AbortSignal): Promise<T> {
+  const query = db.rpc(name, args);
+  return read<T>(signal ? query.abortSignal(signal) : query);
 }
 
 /** callText runs a function whose arguments are JSON already. */

@@ -9,6 +9,15 @@ type Row = Record<string, unknown>;
 type Answer = { status: number; body?: unknown };
 export type FakeFunction = (args: Record<string, unknown>) => Answer;
 
+interface SearchArguments {
+  query: string;
+  streams: string[];
+  after_seq: number;
+  max_hits: number;
+}
+
+const encode = (text: string): Uint8Array => new TextEncoder().encode(text);
+
 export class FakeServer {
   /** Rows of each view, by its name. */
   readonly views: Record<string, Row[]> = {};
@@ -24,7 +33,9 @@ export class FakeServer {
   expiresIn = 600;
   private tokens = 0;
   private valid = "";
-  private streams: ReadableStreamDefaultController<Uint8Array>[] = [];
+  private streams: { run: string | null; controller: ReadableStreamDefaultController<Uint8Array> }[] = [];
+  /** Whether event streams get through; some proxies hold them back. */
+  eventsBlocked = false;
 
   install(): void {
     vi.stubGlobal("fetch", (input: RequestInfo | URL, init?: RequestInit) => this.handle(new Request(absolute(input), init), init?.signal));
@@ -35,14 +46,19 @@ export class FakeServer {
     this.valid = "";
   }
 
-  /** wake sends a hint to everybody who listens. */
+  /** wake sends a hint to everybody who follows a run. */
   wake(): void {
-    for (const stream of this.streams) stream.enqueue(new TextEncoder().encode("event: wake\ndata: {}\n\n"));
+    for (const { run, controller } of this.streams) if (run !== null) controller.enqueue(encode("event: wake\ndata: {}\n\n"));
+  }
+
+  /** hint tells everybody who follows lists that one has changed. */
+  hint(kind: string): void {
+    for (const { run, controller } of this.streams) if (run === null) controller.enqueue(encode(`event: wake\ndata: {"kind":"${kind}"}\n\n`));
   }
 
   /** breakStreams ends all event streams, as a restart of the server does. */
   breakStreams(): void {
-    for (const stream of this.streams.splice(0)) stream.error(new TypeError("network error"));
+    for (const { controller } of this.streams.splice(0)) controller.error(new TypeError("network error"));
   }
 
   listeners(): number {
@@ -60,7 +76,10 @@ export class FakeServer {
     if (url.pathname.startsWith("/auth/")) return this.auth(url.pathname, body as Record<string, string>);
     if (url.pathname === "/readyz") return json({ status: 200, body: {} });
     if (request.headers.get("Authorization") !== `Bearer ${this.valid}`) return json(refusal(401, "PGRST301", "the token is not good"));
-    if (url.pathname === "/events") return this.events(signal);
+    if (url.pathname === "/events" && this.eventsBlocked) return new Response("blocked", { status: 502 });
+    if (url.pathname === "/events") return this.events(url.searchParams.get("run"), signal);
+    if (url.pathname === "/log") return new Response(url.searchParams.get("format") === "ndjson" ? '{"seq":1}\n' : "line\n");
+    if (url.pathname === "/api/rpc/search_log" && !this.functions["search_log"]) return json(this.search(body as SearchArguments));
     if (url.pathname.startsWith("/api/rpc/")) return json(this.functions[url.pathname.slice(9)]?.((body ?? {}) as Record<string, unknown>) ?? refusal(404, "PGRST202", "no such function"));
     return json(this.view(url, request.headers));
   }
@@ -95,16 +114,32 @@ export class FakeServer {
     return page.length === 1 ? { status: 200, body: page[0] } : refusal(406, "PGRST116", "not one row");
   }
 
-  private events(signal?: AbortSignal | null): Response {
+  /** search looks at each record of the stored chunks, as the server's function does. */
+  private search({ query, streams, after_seq, max_hits }: SearchArguments): Answer {
+    const hits: number[] = [];
+    let last = after_seq;
+    for (const chunk of (this.views["job_run_logs"] ?? []) as { first_seq: number; chunk: string }[]) {
+      for (const [i, line] of chunk.chunk.trimEnd().split("\n").entries()) {
+        const record = JSON.parse(line) as { stream: string; text?: string };
+        const seq = chunk.first_seq + i;
+        if (seq <= after_seq || hits.length === max_hits) continue;
+        last = seq;
+        if (streams.includes(record.stream) && (record.text ?? "").toLowerCase().includes(query.toLowerCase())) hits.push(seq);
+      }
+    }
+    return { status: 200, body: { hits, next_after: last, complete: hits.length < max_hits } };
+  }
+
+  private events(run: string | null, signal?: AbortSignal | null): Response {
     let mine: ReadableStreamDefaultController<Uint8Array> | undefined;
     const forget = (): void => {
-      this.streams = this.streams.filter((s) => s !== mine);
+      this.streams = this.streams.filter((s) => s.controller !== mine);
     };
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         mine = controller;
-        this.streams.push(controller);
-        controller.enqueue(new TextEncoder().encode("event: wake\ndata: {}\n\n"));
+        this.streams.push({ run, controller });
+        controller.enqueue(encode("event: wake\ndata: {}\n\n"));
       },
       cancel: forget,
     });

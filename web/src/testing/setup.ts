@@ -4,6 +4,9 @@ import { afterEach } from "vitest";
 afterEach(cleanup);
 configure({ asyncUtilTimeout: 20_000 });
 
+// On a busy machine a page takes longer than the library's second.
+configure({ asyncUtilTimeout: 5_000 });
+
 // What jsdom leaves out and Mantine asks for.
 window.matchMedia = (query: string): MediaQueryList =>
   ({ matches: false, media: query, onchange: null, addListener: () => undefined, removeListener: () => undefined, addEventListener: () => undefined, removeEventListener: () => undefined, dispatchEvent: () => false }) as MediaQueryList;

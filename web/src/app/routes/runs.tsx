@@ -22,6 +22,6 @@ export function RunRoute() {
   return <RunPage key={runId} runId={runId} view={view} onView={show} linkTo={linkTo} />;
 }
 
-function asSearch({ target, attempt, tab, streams, find, line }: RunView) {
-  return { target, attempt, tab, streams: streams && [...streams], find, line };
+function asSearch({ target, attempt, tab, streams, find, only, line }: RunView) {
+  return { target, attempt, tab, streams: streams && [...streams], find, only: only || undefined, line };
 }

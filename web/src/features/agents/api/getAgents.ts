@@ -6,7 +6,7 @@ export function agentsQuery() {
   return queryOptions({
     queryKey: ["agents", "list"],
     queryFn: ({ signal }) => read<Agent[]>(db.from("agents").select("*").order("state").order("name").limit(1000).abortSignal(signal)),
-    refetchInterval: 5_000,
+    refetchInterval: 10_000, // hints tell who comes and goes; when each was last seen they do not
   });
 }
 

@@ -3,7 +3,8 @@ import { db, read } from "@/lib/http";
 import { failedRunStates, openRunStates, type Agent, type Run } from "@/lib/schema";
 
 const shown = 10;
-const every = 3_000;
+// Hints tell of changes; this is the safety net, and keeps what says how long ago fresh.
+const every = 15_000;
 const day = 24 * 3600 * 1000;
 
 /** openRunsQuery: what runs or waits now. */
@@ -39,7 +40,7 @@ function agentsQuery() {
   return queryOptions({
     queryKey: ["agents", "home"],
     queryFn: ({ signal }) => read<Agent[]>(db.from("agents").select("*").eq("state", "active").order("name").limit(500).abortSignal(signal)),
-    refetchInterval: 5_000,
+    refetchInterval: every,
   });
 }
 

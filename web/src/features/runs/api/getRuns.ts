@@ -29,10 +29,10 @@ export function runsQuery(filter: RunFilter) {
   });
 }
 
-const live = 3_000;
-const still = 15_000;
+const live = 10_000;
+const still = 30_000;
 
-/** useRuns follows the list: quickly while something on it runs. */
+/** useRuns follows the list. Hints say when to look; the clock is the safety net. */
 export function useRuns(filter: RunFilter) {
   return useInfiniteQuery({
     ...runsQuery(filter),

@@ -2,7 +2,8 @@ import { describe, expect, it, vi } from "vitest";
 import type { LogChunk } from "@/lib/schema";
 import { LogCache } from "./logCache";
 import { LogIndex } from "./logIndex";
-import { lineStreams, parseRecord, plainObject, recordText } from "./logRecord";
+import { parseRecord, plainObject, recordText } from "./logRecord";
+import type { LogFilter, SearchLog } from "./searchLog";
 
 const line = (seq: number): string =>
   JSON.stringify({ seq, time: "2026-01-01T00:00:00Z", stream: seq % 10 === 0 ? "error" : "output", text: `line ${seq}` });
@@ -59,28 +60,79 @@ describe("LogCache", () => {
   });
 });
 
+/** A server that finds each tenth record of a log of `total`, `most` hits a call. */
+function finds(total: number, most: number) {
+  return vi.fn<SearchLog>((_filter, after, signal) => {
+    if (signal.aborted) return Promise.reject(new DOMException("given up", "AbortError"));
+    const all = Array.from({ length: Math.floor(total / 10) }, (_, i) => 10 * (i + 1)).filter((seq) => seq > after);
+    const hits = all.slice(0, most);
+    const complete = hits.length === all.length;
+    return Promise.resolve({ hits, complete, next_after: complete ? total : (hits[hits.length - 1] ?? after) });
+  });
+}
+
+const errors: LogFilter = { streams: ["error"], text: "" };
+
 describe("LogIndex", () => {
-  it("finds each match once, in order, also when the log grows", async () => {
-    const index = new LogIndex(stored(50_000, 333), { streams: ["error"], text: "" }, () => undefined);
+  it("finds each match once, in order, however many come with one answer", async () => {
+    for (const most of [1, 7, 50, 10_000]) {
+      const index = new LogIndex(finds(500, most), errors, () => undefined);
+      await index.advance(500);
+      expect(Array.from({ length: index.count() }, (_, i) => index.at(i))).toEqual(Array.from({ length: 50 }, (_, i) => 10 * (i + 1)));
+      expect(index.scanned()).toBe(500);
+      expect([index.has(110), index.has(111), index.at(index.positionOf(101))]).toEqual([true, false, 110]);
+    }
+  });
+
+  it("goes on where it stopped when the log has grown", async () => {
+    const search = finds(25_000, 100_000);
+    const index = new LogIndex(search, errors, () => undefined);
     await index.advance(25_000);
-    expect(index.count()).toBe(2500);
+    search.mockImplementation(finds(50_000, 100_000).getMockImplementation() as SearchLog);
     await index.advance(50_000);
-    expect(index.count()).toBe(5000);
-    expect([index.at(0), index.at(4999)]).toEqual([10, 50_000]);
-    expect(index.at(index.positionOf(101))).toBe(110);
+    expect(search.mock.calls.map((call) => call[1])).toEqual([0, 25_000]);
+    expect([index.count(), index.at(0), index.at(4999)]).toEqual([5000, 10, 50_000]);
   });
 
-  it("looks for text without regard to case", async () => {
-    const index = new LogIndex(stored(1000, 100), { streams: lineStreams, text: "LINE 99" }, () => undefined);
+  it("does not ask for ever when nothing more is stored", async () => {
+    const search = finds(100, 10);
+    const index = new LogIndex(search, errors, () => undefined);
+    await index.advance(150);
+    expect(search).toHaveBeenCalledTimes(2);
+    expect(index.scanned()).toBe(100);
+  });
+
+  it("stops when somebody gives it up, keeps what it found, and goes on when asked to", async () => {
+    const search = finds(1000, 10);
+    let stops = 1;
+    const index: LogIndex = new LogIndex(search, errors, () => {
+      if (index.count() === 30 && stops-- > 0) index.stop();
+    });
     await index.advance(1000);
-    expect(Array.from({ length: index.count() }, (_, i) => index.at(i))).toEqual([99, 990, 991, 992, 993, 994, 995, 996, 997, 998, 999]);
+    expect([index.count(), index.stopped()]).toEqual([30, true]);
+    await index.advance(1000);
+    expect(search).toHaveBeenCalledTimes(3);
+    await index.resume();
+    await vi.waitFor(() => expect([index.count(), index.stopped()]).toEqual([100, false]));
   });
 
-  it("stops reading when nobody wants it any more", async () => {
-    const read = stored(1_000_000 / 10, 1000);
-    const index = new LogIndex(read, { streams: ["error"], text: "" }, () => index.close());
-    await index.advance(100_000);
-    expect(read.mock.calls.length).toBeLessThanOrEqual(3);
+  it("asks no more once nobody looks, and again when somebody does", async () => {
+    const search = finds(1000, 10);
+    const index: LogIndex = new LogIndex(search, errors, () => index.close());
+    await index.advance(1000);
+    expect(search).toHaveBeenCalledTimes(1);
+    index.open();
+    await index.advance(1000);
+    expect(search).toHaveBeenCalledTimes(2);
+  });
+
+  it("tells about a failure, and can be asked again", async () => {
+    const search = finds(100, 100);
+    search.mockRejectedValueOnce(new TypeError("network"));
+    const index = new LogIndex(search, errors, () => undefined);
+    await expect(index.advance(100)).rejects.toThrow("network");
+    await index.advance(100);
+    expect(index.count()).toBe(10);
   });
 });
 

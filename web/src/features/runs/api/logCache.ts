@@ -63,15 +63,6 @@ export class LogCache {
     return promise;
   }
 
-  /** put adds chunks that came another way, if they lie within the first `within` lines. */
-  put(chunks: readonly LogChunk[], within = Infinity): void {
-    for (const chunk of chunks) {
-      if (chunk.last_seq <= within) this.insert(chunk.first_seq, chunk.last_seq, splitChunk(chunk));
-    }
-    this.trim();
-    this.changed();
-  }
-
   private async readMissing(first: number, last: number): Promise<void> {
     const chunks = await this.readWindow(first, last);
     for (const chunk of chunks) this.insert(chunk.first_seq, chunk.last_seq, splitChunk(chunk));

@@ -1,20 +1,9 @@
 /**
- * Which lines of a log match a filter. The index reads the log once from its start, keeps numbers only (four bytes a match), and
- * goes on where it stopped when the log grows. What it found so far can be shown while it still reads.
+ * Which records of a log match a filter. The server looks, call after call; the index keeps numbers only (four bytes a match) and
+ * goes on where it stopped when the log grows. What it found so far can be shown while the search goes on.
  */
-import type { LogChunk } from "@/lib/schema";
-import { splitChunk, type ReadWindow } from "./logCache";
-import { parseRecord, recordText, streamOfLine, type Stream } from "./logRecord";
-
-export interface LogFilter {
-  streams: readonly Stream[];
-  /** Part of the text, upper or lower case alike; empty matches all. */
-  text: string;
-}
-
-const hostTag = /"tags":\["PSHOST"/;
-const stride = 20_000; // lines asked for at once
-const ahead = 3; // requests under way
+import { aborted } from "@/lib/errors";
+import type { LogFilter, SearchLog } from "./searchLog";
 
 export class LogIndex {
   private numbers = new Int32Array(1024);
@@ -22,26 +11,29 @@ export class LogIndex {
   private read = 0;
   private running: Promise<void> | undefined;
   private goal = 0;
-  private readonly stop = new AbortController();
-  private readonly matches: (line: string) => boolean;
+  private abort = new AbortController();
+  private halted = false;
+  private closed = false;
 
   constructor(
-    private readonly readWindow: ReadWindow,
-    filter: LogFilter,
+    private readonly search: SearchLog,
+    private readonly filter: LogFilter,
     private readonly changed: () => void,
-    private readonly seen: (chunks: readonly LogChunk[]) => void = () => undefined,
-  ) {
-    this.matches = matcher(filter);
-  }
+  ) {}
 
   /** count of matches so far. */
   count(): number {
     return this.found;
   }
 
-  /** scanned is the last line that was looked at. */
+  /** scanned is the last record that was looked at. */
   scanned(): number {
     return this.read;
+  }
+
+  /** stopped: somebody gave the search up; resume goes on with it. */
+  stopped(): boolean {
+    return this.halted;
   }
 
   /** at returns the sequence number of a match. */
@@ -49,7 +41,13 @@ export class LogIndex {
     return this.numbers[position] ?? 0;
   }
 
-  /** positionOf returns the first match at or after a line. */
+  /** has reports whether a record is a match. */
+  has(seq: number): boolean {
+    const position = this.positionOf(seq);
+    return position < this.found && this.at(position) === seq;
+  }
+
+  /** positionOf returns the first match at or after a record. */
   positionOf(seq: number): number {
     let low = 0;
     let high = this.found;
@@ -61,73 +59,68 @@ export class LogIndex {
     return low;
   }
 
-  /** advance reads up to a line; it may be called again and again with a growing number. */
+  /** advance looks up to a record; it may be called again and again with a growing number. */
   advance(total: number): Promise<void> {
     this.goal = Math.max(this.goal, total);
-    this.running ??= this.scan().finally(() => (this.running = undefined));
+    if (this.halted || this.closed) return Promise.resolve();
+    const { signal } = this.abort;
+    this.running ??= this.scan(signal).finally(() => {
+      this.running = undefined;
+      // One that was given up while this was asked for leaves the work to a new one.
+      if (signal.aborted && this.read < this.goal) void this.advance(this.goal).catch(() => undefined);
+    });
     return this.running;
   }
 
-  /** close gives up what is under way. */
+  /** stop gives up what is under way; what was found stays. */
+  stop(): void {
+    this.halted = true;
+    this.abort.abort();
+    this.changed();
+  }
+
+  /** resume goes on after a stop. */
+  async resume(): Promise<void> {
+    await this.running?.catch(() => undefined);
+    this.halted = false;
+    this.abort = new AbortController();
+    this.changed();
+    await this.advance(this.goal);
+  }
+
+  /** close ends the search of an index that nobody looks at any more; open takes that back. */
   close(): void {
-    this.stop.abort();
+    this.closed = true;
+    this.abort.abort();
   }
 
-  private async scan(): Promise<void> {
-    const requests: { last: number; chunks: Promise<LogChunk[]> }[] = [];
-    let asked = this.read;
-    while (this.read < this.goal && !this.stop.signal.aborted) {
-      while (requests.length < ahead && asked < this.goal) {
-        const first = asked + 1;
-        asked = Math.min(asked + stride, this.goal);
-        const chunks = this.readWindow(first, asked, this.stop.signal);
-        chunks.catch(() => undefined); // awaited below, in order
-        requests.push({ last: asked, chunks });
+  open(): void {
+    if (this.closed) this.abort = new AbortController();
+    this.closed = false;
+  }
+
+  private async scan(signal: AbortSignal): Promise<void> {
+    try {
+      while (this.read < this.goal && !signal.aborted) {
+        const { hits, next_after } = await this.search(this.filter, this.read, signal);
+        if (signal.aborted) return;
+        if (next_after <= this.read) return; // nothing more is stored yet
+        this.add(hits);
+        this.read = next_after;
+        this.changed();
       }
-      const request = requests.shift();
-      if (!request) break;
-      const chunks = await request.chunks;
-      for (const chunk of chunks) this.take(chunk, request.last);
-      this.read = request.last;
-      this.seen(chunks);
-      this.changed();
+    } catch (error) {
+      if (!aborted(error) || !signal.aborted) throw error;
     }
   }
 
-  private take(chunk: LogChunk, last: number): void {
-    const lines = splitChunk(chunk);
-    for (let seq = Math.max(chunk.first_seq, this.read + 1); seq <= Math.min(chunk.last_seq, last); seq++) {
-      const line = lines[seq - chunk.first_seq];
-      if (line !== undefined && this.matches(line)) this.add(seq);
-    }
-    this.read = Math.max(this.read, Math.min(chunk.last_seq, last));
-  }
-
-  private add(seq: number): void {
-    if (this.found === this.numbers.length) {
-      const grown = new Int32Array(this.found * 2);
+  private add(hits: readonly number[]): void {
+    if (this.found + hits.length > this.numbers.length) {
+      const grown = new Int32Array(Math.max(this.numbers.length * 2, this.found + hits.length));
       grown.set(this.numbers);
       this.numbers = grown;
     }
-    this.numbers[this.found++] = seq;
+    this.numbers.set(hits, this.found);
+    this.found += hits.length;
   }
-}
-
-function matcher(filter: LogFilter): (line: string) => boolean {
-  const wanted = new Set<string>(filter.streams);
-  const needle = filter.text.toLowerCase();
-  // Write-Host gives a line of the host and an information record that says the same: one of them is enough.
-  const twice = wanted.has("host") ? hostTag : undefined;
-  const streamMatches = (line: string): boolean => {
-    const stream = streamOfLine(line);
-    return wanted.has(stream) && !(stream === "information" && twice?.test(line));
-  };
-  if (needle === "") return streamMatches;
-  // A needle that JSON writes as it is can be looked for in the raw line first.
-  const raw = JSON.stringify(needle).slice(1, -1) === needle && !/[<>&\u2028\u2029]/.test(needle);
-  return (line) => {
-    if (!streamMatches(line)) return false;
-    if (raw && !line.toLowerCase().includes(needle)) return false;
-    return recordText(parseRecord(line, 0)).toLowerCase().includes(needle);
-  };
 }

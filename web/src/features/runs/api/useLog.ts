@@ -1,13 +1,11 @@
 import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import { getLogWindow } from "./getLogWindow";
-import { LogCache, type ReadWindow } from "./logCache";
-import { LogIndex, type LogFilter } from "./logIndex";
+import { LogCache } from "./logCache";
+import { LogIndex } from "./logIndex";
 import { streams } from "./logRecord";
+import { searchLog, type LogFilter } from "./searchLog";
 
-/** A log that is short enough to be kept as it is read for a filter. */
-const small = 50_000;
-
-/** Milliseconds until a reading that failed is tried again. */
+/** Milliseconds until a search that failed is tried again. */
 const again = 2_000;
 
 /** useLogCache gives the window onto one attempt's log, and draws again when lines arrive. */
@@ -22,15 +20,19 @@ export interface Rows {
   /** Sequence number of a row; the row of a sequence number. */
   at: (row: number) => number;
   rowOf: (seq: number) => number;
-  /** Set while a filter still reads: how many lines it has looked at. */
+  /** Set while a filter is not done: how many records were looked at. */
   scanned?: number | undefined;
   failed?: unknown;
 }
 
-/** useRows maps rows to lines: all of them as they are, filtered ones by an index that is built as the log is read. */
-export function useRows(attemptId: string, cache: LogCache, total: number, filter: LogFilter): Rows {
+/** useRows maps rows to records: all of them as they are, filtered ones by what the server finds. */
+export function useRows(attemptId: string, total: number, filter: LogFilter): Rows {
   const all = filter.text === "" && filter.streams.length === streams.length;
-  const index = useIndex(attemptId, cache, total, all ? undefined : filter);
+  return rowsOf(useIndex(attemptId, total, all ? undefined : filter), total);
+}
+
+/** rowsOf shows the matches of an index as rows; without an index each record is one. */
+export function rowsOf(index: Index | undefined, total: number): Rows {
   if (!index) return { count: total, at: (row) => row + 1, rowOf: (seq) => seq - 1 };
   return {
     count: index.value.count(),
@@ -41,16 +43,25 @@ export function useRows(attemptId: string, cache: LogCache, total: number, filte
   };
 }
 
-function useIndex(attemptId: string, cache: LogCache, total: number, filter: LogFilter | undefined) {
+export interface Index {
+  value: LogIndex;
+  failed: unknown;
+}
+
+/** useIndex keeps an index of a filter up to date with a growing log, and draws again when it has found something. */
+export function useIndex(attemptId: string, total: number, filter: LogFilter | undefined): Index | undefined {
   const key = filter && JSON.stringify([attemptId, filter]);
   const [, draw] = useState(0);
   const [failed, setFailed] = useState<unknown>();
   const index = useMemo(() => {
     if (!key) return undefined;
     const wanted = (JSON.parse(key) as [string, LogFilter])[1];
-    const read: ReadWindow = (first, last, signal) => getLogWindow(attemptId, first, last, signal);
-    return new LogIndex(read, wanted, () => draw((n) => n + 1), (chunks) => cache.put(chunks, small));
-  }, [key, attemptId, cache]);
+    return new LogIndex(searchLog(attemptId), wanted, () => draw((n) => n + 1));
+  }, [key, attemptId]);
+  useEffect(() => {
+    index?.open();
+    return () => index?.close();
+  }, [index]);
   useEffect(() => {
     if (total > 0) index?.advance(total).then(() => setFailed(undefined), setFailed);
   }, [index, total]);
@@ -59,6 +70,5 @@ function useIndex(attemptId: string, cache: LogCache, total: number, filter: Log
     const timer = setTimeout(() => void index?.advance(total).then(() => setFailed(undefined), setFailed), again);
     return () => clearTimeout(timer);
   }, [index, total, failed]);
-  useEffect(() => () => index?.close(), [index]);
   return index && { value: index, failed };
 }

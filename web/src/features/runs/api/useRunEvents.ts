@@ -1,6 +1,6 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
-import { followRun, type LiveState } from "@/lib/events";
+import { follow as followEvents, type LiveState } from "@/lib/events";
 
 // Hints come faster than a page can be drawn: they are merged.
 const calm = 150;
@@ -34,7 +34,7 @@ export function useRunEvents(runId: string, open: boolean): LiveState {
       stop?.abort();
       if (document.visibilityState === "hidden") return;
       stop = new AbortController();
-      void followRun(runId, { signal: stop.signal, onState: setState, onWake: wake });
+      void followEvents(runId, { signal: stop.signal, onState: setState, onWake: wake });
     };
     follow();
     document.addEventListener("visibilitychange", follow);

@@ -14,12 +14,14 @@ interface Props {
   record: LogRecord | "gone" | undefined;
   zone: Zone;
   selected: boolean;
+  /** The row has what is searched for; the current hit is the one that was gone to. */
+  hit?: "current" | "other" | undefined;
   onOpen: (seq: number) => void;
   href: string;
 }
 
 /** LogRow is one record in one row: its first line, and a way to the rest. */
-export const LogRow = memo(function LogRow({ seq, record, zone, selected, onOpen, href }: Props) {
+export const LogRow = memo(function LogRow({ seq, record, zone, selected, hit, onOpen, href }: Props) {
   const open = (event: MouseEvent): void => {
     if (event.ctrlKey || event.metaKey || event.shiftKey) return;
     event.preventDefault();
@@ -30,7 +32,7 @@ export const LogRow = memo(function LogRow({ seq, record, zone, selected, onOpen
       {seq}
     </a>
   );
-  const look = `${css["row"]} ${selected ? css["selected"] : ""}`;
+  const look = [css["row"], hit && css["hit"], hit === "current" && css["current"], selected && css["selected"]].filter(Boolean).join(" ");
   if (record === undefined || record === "gone") {
     return (
       <div className={look}>

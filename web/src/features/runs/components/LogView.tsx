@@ -1,22 +1,25 @@
 import { Alert, Group, Progress } from "@mantine/core";
-import { useCallback, useEffect, useRef, useState } from "react";
+import { useCallback, useEffect, useMemo, useRef, useState } from "react";
 import { Empty, ErrorText } from "@/components/ui/States";
 import { VirtualRows, type VirtualHandle } from "@/components/ui/VirtualRows";
 import { useZone } from "@/lib/preferences";
 import type { Attempt } from "@/lib/schema";
 import { streams as allStreams, lineStreams, type Stream } from "../api/logRecord";
-import { useLogCache, useRows, type Rows } from "../api/useLog";
+import { useFind } from "../api/useFind";
+import { rowsOf, useIndex, useLogCache, type Rows } from "../api/useLog";
 import { LogRow, rowHeight } from "./LogRow";
 import { LogToolbar } from "./LogToolbar";
 import { ProgressBars } from "./ProgressBars";
 import { RecordDetail } from "./RecordDetail";
 
-/** Beyond this many lines a filter is not set by itself: it has to read the log from its start. */
+/** Beyond this many records a filter is not set by itself: the end is known only when all of it was searched. */
 const filterByItself = 100_000;
 
 export interface LogChoice {
   streams?: readonly Stream[] | undefined;
   find?: string | undefined;
+  /** Show the records that have the text, and no others. */
+  only?: boolean | undefined;
   /** The line that is opened, and linked to. */
   line?: number | undefined;
 }
@@ -35,29 +38,42 @@ export function LogView({ attempt, open, choice, onChoice, linkTo }: Props) {
   const [byItself] = useState(() => (total <= filterByItself ? lineStreams : allStreams));
   const streams = choice.streams ?? byItself;
   const cache = useLogCache(attempt.id);
-  const rows = useRows(attempt.id, cache, total, { streams, text: choice.find ?? "" });
+  const { rows, hits } = useLogRows(attempt.id, total, streams, choice);
   const [follow, setFollow] = useState(open && choice.line === undefined);
   const zone = useZone();
   const list = useRef<VirtualHandle>(null);
   const { range, onRange, failed } = useVisible(rows, cache, total);
   useReveal(list, rows, choice.line);
+  const goTo = useGoTo(list, rows, setFollow);
+  const find = useFind(hits, total, rows.at(range.first), goTo, choice.line !== undefined);
 
   const select = useCallback((line: number | undefined) => onChoice({ ...choice, line }), [choice, onChoice]);
   const draw = (index: number) => {
     const seq = rows.at(index);
-    return <LogRow key={seq} seq={seq} record={cache.get(seq)} zone={zone} selected={seq === choice.line} onOpen={select} href={linkTo(seq)} />;
+    const hit = find?.has(seq) ? (seq === find.seq ? "current" : "other") : undefined;
+    return <LogRow key={seq} seq={seq} record={cache.get(seq)} zone={zone} selected={seq === choice.line} hit={hit} onOpen={select} href={linkTo(seq)} />;
   };
 
   return (
     <div>
-      <LogToolbar attempt={attempt} streams={streams} find={choice.find ?? ""} follow={follow} open={open} onFollow={setFollow} onChoice={(c) => onChoice({ ...choice, ...c, line: undefined })} />
+      <LogToolbar
+        attempt={attempt}
+        streams={streams}
+        text={choice.find ?? ""}
+        only={choice.only ?? false}
+        find={find}
+        follow={follow}
+        open={open}
+        onFollow={setFollow}
+        onChoice={(c) => onChoice({ ...choice, ...c, line: undefined })}
+      />
       {(failed ?? rows.failed) !== undefined && (
         <Alert color="yellow" variant="light" role="alert" title="Part of the log could not be read; trying again">
           <ErrorText error={failed ?? rows.failed} />
         </Alert>
       )}
       {open && <ProgressBars cache={cache} total={total} />}
-      {rows.scanned !== undefined && <Progress value={(100 * rows.scanned) / Math.max(total, 1)} size="xs" aria-label="Reading the log for this filter" />}
+      {rows.scanned !== undefined && <Progress value={(100 * rows.scanned) / Math.max(total, 1)} size="xs" aria-label="Searching the log for these streams" />}
       {rows.count === 0 && rows.scanned === undefined ? (
         <NoLines total={total} open={open} />
       ) : (
@@ -71,6 +87,35 @@ export function LogView({ attempt, open, choice, onChoice, linkTo }: Props) {
       </Group>
       {choice.line !== undefined && <RecordDetail seq={choice.line} record={cache.get(choice.line)} onClose={() => select(undefined)} />}
     </div>
+  );
+}
+
+/** useLogRows: which records are rows, and which of them have the text. Where only those with the text are shown, the two are one. */
+function useLogRows(attemptId: string, total: number, streams: readonly Stream[], { find: text, only }: LogChoice) {
+  const all = streams.length === allStreams.length;
+  const hits = useIndex(attemptId, total, text ? { streams, text } : undefined);
+  const filtered = useIndex(attemptId, total, all || (text && only) ? undefined : { streams, text: "" });
+  return { hits, rows: rowsOf(text && only ? hits : filtered, total) };
+}
+
+/** useGoTo brings a record into sight. It waits for the rows where they are not known yet. */
+function useGoTo(list: React.RefObject<VirtualHandle | null>, rows: Rows, onFollow: (follow: boolean) => void) {
+  const latest = useRef(rows);
+  const wanted = useRef<number>(undefined);
+  useEffect(() => {
+    latest.current = rows;
+    if (wanted.current === undefined || (rows.scanned !== undefined && rows.scanned < wanted.current)) return;
+    list.current?.reveal(rows.rowOf(wanted.current));
+    wanted.current = undefined;
+  });
+  return useMemo(
+    () => (seq: number) => {
+      onFollow(false);
+      const { scanned, rowOf } = latest.current;
+      if (scanned !== undefined && scanned < seq) wanted.current = seq;
+      else list.current?.reveal(rowOf(seq));
+    },
+    [list, onFollow],
   );
 }
 

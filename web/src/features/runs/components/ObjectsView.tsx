@@ -17,7 +17,7 @@ export function ObjectsView({ attempt }: { attempt: Attempt }) {
   const [page, setPage] = useState(0);
   const [look, setLook] = useState("table");
   const cache = useLogCache(attempt.id);
-  const rows = useRows(attempt.id, cache, attempt.next_seq - 1, onlyObjects);
+  const rows = useRows(attempt.id, attempt.next_seq - 1, onlyObjects);
   const first = page * pageSize;
   const seqs = Array.from({ length: Math.max(0, Math.min(pageSize, rows.count - first)) }, (_, i) => rows.at(first + i));
   const from = seqs[0];

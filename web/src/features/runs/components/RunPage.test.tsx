@@ -1,7 +1,7 @@
 import { screen, within } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { useState } from "react";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 import { session } from "@/lib/session";
 import { FakeServer, refusal } from "@/testing/fakeServer";
 import { renderPage } from "@/testing/render";
@@ -118,8 +118,59 @@ describe("RunPage", () => {
     store();
     await renderPage(<Shown />);
     await userEvent.type(await screen.findByRole("searchbox", { name: "Find in the log" }), "HURTS");
+    expect(await screen.findByText("1 of 1 hit")).toBeDefined();
+    expect(screen.getByText("3 of 4 records")).toBeDefined();
+    await userEvent.click(screen.getByRole("checkbox", { name: "Only hits" }));
     expect(await screen.findByText("1 of 4 records")).toBeDefined();
     expect(await screen.findByRole("link", { name: "Line 3" })).toBeDefined();
+    expect(screen.queryByRole("link", { name: "Line 1" })).toBeNull();
+  });
+
+  it("walks through the hits with the keyboard, round and round, and forgets them on Escape", async () => {
+    store([..."ABA"].map((letter) => ({ stream: "output", text: `line ${letter}` })));
+    await renderPage(<Shown />);
+    const box = await screen.findByRole("searchbox", { name: "Find in the log" });
+    await userEvent.type(box, "line a");
+    expect(await screen.findByText("1 of 2 hits")).toBeDefined();
+    await userEvent.type(box, "{Enter}");
+    expect(screen.getByText("2 of 2 hits")).toBeDefined();
+    await userEvent.type(box, "{Enter}");
+    expect(screen.getByText("1 of 2 hits")).toBeDefined();
+    await userEvent.type(box, "{Shift>}{Enter}{/Shift}");
+    expect(screen.getByText("2 of 2 hits")).toBeDefined();
+    await userEvent.click(screen.getByRole("button", { name: "Previous hit" }));
+    expect(screen.getByText("1 of 2 hits")).toBeDefined();
+    await userEvent.type(box, "{Escape}");
+    expect(screen.queryByText(/ hits?$/)).toBeNull();
+    await userEvent.type(box, "nowhere");
+    expect(await screen.findByText("no hits")).toBeDefined();
+  });
+
+  it("shows how far a search has come, and can stop it", async () => {
+    store();
+    const calls: unknown[] = [];
+    server.functions["search_log"] = (args) => {
+      calls.push(args["after_seq"]);
+      return { status: 200, body: args["query"] === "" ? { hits: [1], next_after: 4, complete: true } : { hits: calls.length > 4 ? [] : [3], next_after: 3, complete: false } };
+    };
+    await renderPage(<Shown />);
+    await userEvent.type(await screen.findByRole("searchbox", { name: "Find in the log" }), "x");
+    expect(await screen.findByText(/^1 of 1 hit so far, 75 %$/)).toBeDefined();
+    expect(screen.getByRole("progressbar", { name: "Searched" })).toBeDefined();
+    await userEvent.click(screen.getByRole("button", { name: "Stop" }));
+    expect(await screen.findByText("1 of 1 hit up to 75 %")).toBeDefined();
+    expect(screen.getByRole("button", { name: "Go on" })).toBeDefined();
+  });
+
+  it("has the server write the log as a file, with the token in a header", async () => {
+    store();
+    const saved = vi.spyOn(URL, "createObjectURL").mockReturnValue("blob:x");
+    vi.spyOn(HTMLAnchorElement.prototype, "click").mockImplementation(() => undefined);
+    await renderPage(<Shown />);
+    await userEvent.click(await screen.findByRole("button", { name: "Download" }));
+    await userEvent.click(await screen.findByRole("menuitem", { name: "All records as NDJSON" }));
+    await expect.poll(() => saved.mock.calls.length).toBe(1);
+    expect(server.requests.map((r) => r.path)).toContain("/log?run=r1&attempt=at1&format=ndjson");
   });
 
   it("shows objects in columns and as JSON", async () => {

@@ -1,6 +1,7 @@
 import { Alert } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
 import { Data } from "@/components/ui/Data";
+import { LiveSign } from "@/components/ui/LiveSign";
 import { Page, Panel } from "@/components/ui/Page";
 import { SafeText } from "@/components/ui/SafeText";
 import { StateBadge } from "@/components/ui/StateBadge";
@@ -8,7 +9,6 @@ import { openRunStates, type Run } from "@/lib/schema";
 import { useRun } from "../api/getRun";
 import { useRunTargets } from "../api/getRunTargets";
 import { useRunEvents } from "../api/useRunEvents";
-import { LiveSign } from "./LiveSign";
 import { RunActions } from "./RunActions";
 import { RunFacts } from "./RunFacts";
 import { RunTargets } from "./RunTargets";
