@@ -30,14 +30,14 @@ func gateway(t testing.TB, d *testkit.Database, sql string, args []any, into ...
 func TestBootstrapHappensOnce(t *testing.T) {
 	t.Parallel()
 	d := testkit.DB(t)
-	const slugs = 8
+	const slugs = 8 // some of them twice
 	codes := make([]string, slugs)
 	var group errgroup.Group
 	for i := range slugs {
 		group.Go(func() error {
 			var tenant, user string
 			err := gateway(t, d, "select tenant_id::text, user_id::text from auth.bootstrap($1, 'First', 'admin', 'hash')",
-				[]any{fmt.Sprintf("tenant-%d", i)}, &tenant, &user)
+				[]any{fmt.Sprintf("tenant-%d", i/2)}, &tenant, &user)
 			codes[i] = store.CodeOf(err)
 			return nil
 		})
@@ -53,6 +53,11 @@ func TestBootstrapHappensOnce(t *testing.T) {
 	}
 	require.Equal(t, 1, made)
 	require.EqualValues(t, 1, testkit.Value[int](t, d, "select count(*)::int from epo.tenants"))
+	for _, slug := range []string{testkit.Value[string](t, d, "select slug from epo.tenants"), "another", "Not A Slug"} {
+		var tenant string
+		err := gateway(t, d, "select tenant_id::text from auth.bootstrap($1, 'First', 'admin', 'hash')", []any{slug}, &tenant)
+		require.Equal(t, "already_bootstrapped", store.CodeOf(err), "whatever the slug: %q", slug)
+	}
 
 	// Not the code of the function: the constraint refuses.
 	_, err := superuser(t, d).Exec(t.Context(), "insert into auth.bootstraps (first_tenant_id, first_user_id) values (gen_random_uuid(), gen_random_uuid())")

@@ -74,7 +74,7 @@ as $$
 declare
   v_family uuid := epo.new_id();
 begin
-  perform epo.act_as('platform:gateway');
+  perform epo.act_as('user:' || create_refresh_token.user_id);
   insert into auth.refresh_tokens (tenant_id, user_id, family_id, token_hash, client, expires_at)
   values (
     create_refresh_token.tenant_id, create_refresh_token.user_id, v_family, create_refresh_token.token_hash,
@@ -85,7 +85,7 @@ $$;
 comment on function auth.create_refresh_token(uuid, uuid, bytea, text) is
   'Begins a family of refresh tokens after a sign-in; returns the sid.';
 
-create function auth.revoke_family(tenant_id uuid, family_id uuid) returns void
+create function auth.revoke_family(tenant_id uuid, family_id uuid) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -95,9 +95,11 @@ begin
   where r.tenant_id = revoke_family.tenant_id
     and r.family_id = revoke_family.family_id
     and r.revoked_at is null;
+  return found;
 end
 $$;
-comment on function auth.revoke_family(uuid, uuid) is 'Ends one sign-in: no token of its family counts any more.';
+comment on function auth.revoke_family(uuid, uuid) is
+  'Ends one sign-in: no token of its family counts any more. False where it had ended.';
 
 -- A token is used once. The same client may come back with the direct
 -- predecessor for ten seconds, because an answer can be lost on the way; any
@@ -187,6 +189,12 @@ begin
       rotate_refresh_token.new_hash, v_token.client, now() + interval '14 days');
   else
     perform auth.revoke_family(v_token.tenant_id, v_token.family_id);
+    -- Who came is not known: whoever holds a copy, or the user.
+    perform auth.record_event(
+      v_token.tenant_id, 'platform:gateway', case v_outcome when 'reused' then 'refresh_reused' else 'refresh_refused' end,
+      'auth.refresh_tokens', jsonb_build_object('family_id', v_token.family_id),
+      jsonb_build_object(
+        'user_id', v_token.user_id, 'reason', v_outcome, 'client', left(rotate_refresh_token.client, 128)));
   end if;
   return query
   select v_outcome, u.tenant_id, u.id, u.name, u.display_name, auth.roles_of(u.tenant_id, u.id), t.slug, v_token.family_id
@@ -206,14 +214,19 @@ as $$
 declare
   v_token auth.refresh_tokens;
 begin
-  perform epo.act_as('platform:gateway');
   select r.* into v_token
   from auth.refresh_tokens as r
   where r.token_hash = revoke_refresh_token.hash;
   if not found then
     return false;
   end if;
-  perform auth.revoke_family(v_token.tenant_id, v_token.family_id);
+  perform epo.act_as('user:' || v_token.user_id);
+  if auth.revoke_family(v_token.tenant_id, v_token.family_id) then
+    perform auth.record_event(
+      v_token.tenant_id, 'user:' || v_token.user_id, 'sign_out',
+      'auth.users', jsonb_build_object('id', v_token.user_id),
+      jsonb_build_object('family_id', v_token.family_id, 'client', v_token.client));
+  end if;
   return true;
 end
 $$;

@@ -124,11 +124,7 @@ begin
     perform epo.raise_not_found();
   end if;
   -- Whoever knew the old password, or a token it bought, is out.
-  update auth.refresh_tokens as r
-  set revoked_at = now()
-  where r.tenant_id = v_tenant
-    and r.user_id = v_user
-    and r.revoked_at is null;
+  perform auth.revoke_sessions(v_tenant, v_user, null);
   return v_user;
 end
 $$;
@@ -140,9 +136,10 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
-declare
-  v_constraint text;
 begin
+  if exists (select from auth.bootstraps) then
+    perform epo.raise('already_bootstrapped', 409, 'the first tenant exists already');
+  end if;
   bootstrap.tenant_id := auth.create_tenant(bootstrap.tenant_slug, bootstrap.tenant_name);
   bootstrap.user_id := auth.insert_user(
     bootstrap.tenant_id, bootstrap.user_name, null, bootstrap.password_hash, array['admin', 'operator', 'auditor']);
@@ -150,12 +147,12 @@ begin
   values (bootstrap.tenant_id, bootstrap.user_id);
   return next;
 exception
-  when unique_violation then
-    get stacked diagnostics v_constraint = constraint_name;
-    if v_constraint <> 'bootstraps_pkey' then
-      raise;
+  -- Another one was first, with this slug (the tenant's conflict) or with another.
+  when unique_violation or sqlstate 'PGRST' then
+    if exists (select from auth.bootstraps) then
+      perform epo.raise('already_bootstrapped', 409, 'the first tenant exists already');
     end if;
-    perform epo.raise('already_bootstrapped', 409, 'the first tenant exists already');
+    raise;
 end
 $$;
 comment on function auth.bootstrap(text, text, text, text) is

@@ -3,7 +3,9 @@ set local role epo_owner;
 -- Every column of every table stands here once: track records its values,
 -- ignore never mentions it (tenants and times are columns of the audit itself),
 -- secret says only that it changed. A column that stands nowhere is a broken
--- rule. Heartbeats are not audited, log appends by count and digest.
+-- rule. Heartbeats are not audited, log appends by count and digest. Rows that
+-- follow from another one, as the column of the mark chain says, are left out: a
+-- session renews its token every few minutes, and its first one stands for it.
 create function epo.audit_marks() returns table (table_name text, mark text, columns text[])
 language sql immutable
 begin atomic
@@ -20,9 +22,10 @@ begin atomic
     ('auth.identities', 'ignore', '{tenant_id,created_at,updated_at}'),
     ('auth.user_roles', 'track', '{user_id,role_name}'),
     ('auth.user_roles', 'ignore', '{tenant_id,created_at}'),
-    ('auth.refresh_tokens', 'track', '{id,user_id,family_id,parent_id,client,expires_at,used_at,revoked_at}'),
+    ('auth.refresh_tokens', 'track', '{id,user_id,family_id,client,expires_at,revoked_at}'),
+    ('auth.refresh_tokens', 'chain', '{parent_id}'),
     ('auth.refresh_tokens', 'secret', '{token_hash}'),
-    ('auth.refresh_tokens', 'ignore', '{tenant_id,created_at}'),
+    ('auth.refresh_tokens', 'ignore', '{tenant_id,created_at,used_at}'),
     ('auth.bootstraps', 'track', '{first_tenant_id,first_user_id}'),
     ('auth.bootstraps', 'ignore', '{tenant_id,created_at}'),
     ('auth.enrollment_tokens', 'track', '{id,pool_id,created_by,expires_at,used_at,agent_id}'),
@@ -64,7 +67,7 @@ begin atomic
       '{tenant_id,run_id,attempt_id,run_target_id,first_seq,last_seq,chunk,created_at,streams}')
   ) as m (table_name, mark, columns);
 end;
-comment on function epo.audit_marks() is 'What the audit records of each column: track, ignore, secret or append.';
+comment on function epo.audit_marks() is 'What the audit records of each column: track, ignore, secret, append or chain.';
 
 create function epo.audit_value(alias text, column_name text, mark text) returns text
 language sql immutable
@@ -129,21 +132,32 @@ return (
     and m.mark in ('track', 'secret'));
 comment on function epo.audit_changed(regclass) is 'SQL that tells whether an update changed a recorded column.';
 
+create function epo.audit_filter(marked regclass, variadic aliases text[]) returns text
+language sql stable
+return coalesce((
+  select string_agg(format('%s.%I is null', a.alias, c.name), ' and ' order by a.alias)
+  from epo.audit_marks() as m
+  cross join lateral unnest(m.columns) as c (name)
+  cross join unnest(aliases) as a (alias)
+  where m.table_name::regclass = marked
+    and m.mark = 'chain'), 'true');
+comment on function epo.audit_filter(regclass, text[]) is 'SQL that tells whether a row is recorded: it follows from no other.';
+
 create function epo.audit_query(marked regclass, event text) returns text
 language sql stable
 return case event
   when 'insert' then format(
-    'select n.tenant_id, v_actor, v_request, %L, %L, %s, null, %s from new_rows as n',
-    event, marked::text, epo.audit_key('n', marked), epo.audit_row('n', marked, false))
+    'select n.tenant_id, v_actor, v_request, %L, %L, %s, null, %s from new_rows as n where %s',
+    event, marked::text, epo.audit_key('n', marked), epo.audit_row('n', marked, false), epo.audit_filter(marked, 'n'))
   when 'delete' then format(
-    'select o.tenant_id, v_actor, v_request, %L, %L, %s, %s, null from old_rows as o',
-    event, marked::text, epo.audit_key('o', marked), epo.audit_row('o', marked, false))
+    'select o.tenant_id, v_actor, v_request, %L, %L, %s, %s, null from old_rows as o where %s',
+    event, marked::text, epo.audit_key('o', marked), epo.audit_row('o', marked, false), epo.audit_filter(marked, 'o'))
   -- A row whose key itself was changed has no partner, and is recorded all the same.
   else format(
     'select coalesce(n.tenant_id, o.tenant_id), v_actor, v_request, %L, %L, %s, %s, %s'
-    ' from old_rows as o full join new_rows as n on %s where %s',
+    ' from old_rows as o full join new_rows as n on %s where (%s) and %s',
     event, marked::text, epo.audit_key('both', marked), epo.audit_row('o', marked, true), epo.audit_row('n', marked, true),
-    epo.audit_join(marked), epo.audit_changed(marked))
+    epo.audit_join(marked), epo.audit_changed(marked), epo.audit_filter(marked, 'n', 'o'))
 end;
 comment on function epo.audit_query(regclass, text) is 'SQL that gives the audit rows of one statement.';
 
@@ -246,7 +260,7 @@ $$;
 grant execute on function
   epo.audit_marks(), epo.audit_value(text, text, text), epo.audit_row(text, regclass, boolean),
   epo.audit_key(text, regclass), epo.audit_join(regclass),
-  epo.audit_changed(regclass), epo.audit_query(regclass, text)
+  epo.audit_changed(regclass), epo.audit_filter(regclass, text[]), epo.audit_query(regclass, text)
   to epo_migrator;
 
 reset role;

@@ -52,41 +52,16 @@ end
 $$;
 comment on function epo.require_role(text[]) is 'Refuses whoever has none of the roles.';
 
-grant execute on function epo.current_user_id(), epo.current_agent_id(), epo.current_actor(), epo.act_as(text),
-  epo.require_role(text[])
-  to epo_definer, epo_system;
-
-reset role;
-set local role epo_definer;
-
--- Runs before each request of the facade, or of a stock PostgREST. A token
--- lives for minutes; what it says is looked up again here, so that a disabled
--- user, tenant or agent, or a role taken away, ends at once.
-create or replace function hook.pre_request() returns void
-language plpgsql security definer
+-- A token lives for minutes; what it says of a person is looked up again here, for
+-- requests and for the gateway alike.
+create function epo.require_person() returns void
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_claims jsonb := epo.claims();
   v_roles text[];
 begin
-  if v_claims ->> 'role' is distinct from current_setting('role') then
-    perform epo.raise('principal_disabled', 401, 'sign in again', 'the token is not for this role');
-  elsif v_claims ->> 'role' = 'app_agent' then
-    if not exists (
-      select
-      from epo.agents as a
-      join epo.tenants as t on t.tenant_id = a.tenant_id
-      where a.tenant_id = epo.current_tenant_id()
-        and a.id = (v_claims ->> 'agent_id')::uuid
-        and a.state = 'active'
-        and t.disabled_at is null
-    ) then
-      perform epo.raise('principal_disabled', 401, 'the agent may not act any more');
-    end if;
-    return;
-  end if;
-
   select array(
     select r.role_name
     from auth.user_roles as r
@@ -108,6 +83,45 @@ begin
   ) is not true then
     perform epo.raise('principal_disabled', 401, 'sign in again', 'the roles of the user have changed');
   end if;
+end
+$$;
+comment on function epo.require_person() is
+  'Refuses claims of a person that the tables do not bear out any more: 401 principal_disabled.';
+
+grant execute on function epo.current_user_id(), epo.current_agent_id(), epo.current_actor(), epo.act_as(text),
+  epo.require_role(text[]), epo.require_person()
+  to epo_definer, epo_system;
+
+reset role;
+set local role epo_definer;
+
+-- Runs before each request of the facade, or of a stock PostgREST. A token
+-- lives for minutes; what it says is looked up again here, so that a disabled
+-- user, tenant or agent, or a role taken away, ends at once.
+create or replace function hook.pre_request() returns void
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  v_claims jsonb := epo.claims();
+begin
+  if v_claims ->> 'role' is distinct from current_setting('role') then
+    perform epo.raise('principal_disabled', 401, 'sign in again', 'the token is not for this role');
+  elsif v_claims ->> 'role' = 'app_agent' then
+    if not exists (
+      select
+      from epo.agents as a
+      join epo.tenants as t on t.tenant_id = a.tenant_id
+      where a.tenant_id = epo.current_tenant_id()
+        and a.id = (v_claims ->> 'agent_id')::uuid
+        and a.state = 'active'
+        and t.disabled_at is null
+    ) then
+      perform epo.raise('principal_disabled', 401, 'the agent may not act any more');
+    end if;
+    return;
+  end if;
+  perform epo.require_person();
 end
 $$;
 comment on function hook.pre_request() is

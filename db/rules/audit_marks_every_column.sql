@@ -1,4 +1,4 @@
--- Each column stands once in epo.audit_marks: track, ignore, secret or append.
+-- Each column stands once in epo.audit_marks: track, ignore, secret, append or chain.
 select coalesce(t.object, m.object) as object, 'stands ' || coalesce(m.marks, 0) || ' times in epo.audit_marks' as problem
 from (
   select c.oid::regclass::text || '.' || a.attname as object
@@ -12,7 +12,7 @@ full join (
   select k.table_name || '.' || u.name as object, count(*) as marks
   from epo.audit_marks() as k
   cross join lateral unnest(k.columns) as u (name)
-  where k.mark in ('track', 'ignore', 'secret', 'append')
+  where k.mark in ('track', 'ignore', 'secret', 'append', 'chain')
   group by 1
 ) as m on m.object = t.object
 where t.object is null

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
 )
@@ -79,6 +80,58 @@ func (c *Client) WhoAmI(ctx context.Context) (User, error) {
 		return *answer.Nested, err
 	}
 	return answer.User, err
+}
+
+// NewUser is a user to make.
+type NewUser struct {
+	Name        string   `json:"name"`
+	DisplayName string   `json:"display_name"`
+	Roles       []string `json:"roles"` // some of admin, operator, auditor
+}
+
+// CreatedUser is a user that was made. It holds a password and prints without it.
+type CreatedUser struct {
+	ID       string `json:"id"`
+	Name     string `json:"name"`
+	Password string `json:"password"`
+}
+
+// String leaves the password out.
+func (u CreatedUser) String() string { return "user " + u.Name }
+
+// GoString leaves the password out.
+func (u CreatedUser) GoString() string { return u.String() }
+
+// CreateUser makes a user with a password that the server makes.
+func (c *Client) CreateUser(ctx context.Context, u NewUser) (CreatedUser, error) {
+	var out CreatedUser
+	err := c.do(ctx, call{method: http.MethodPost, path: "/auth/users", body: u}, &out)
+	return out, err
+}
+
+// ResetPassword gives another user a password that the server makes, and ends that user's sign-ins.
+func (c *Client) ResetPassword(ctx context.Context, userID string) (password string, err error) {
+	var out struct {
+		Password string `json:"password"`
+	}
+	err = c.do(ctx, call{method: http.MethodPost, path: "/auth/users/" + url.PathEscape(userID) + "/password"}, &out)
+	return out.Password, err
+}
+
+// ChangePassword gives the user of this client's token another password. The session of the token goes on, others end.
+func (c *Client) ChangePassword(ctx context.Context, current, next string) error {
+	body := map[string]string{"current": current, "new": next}
+	return c.do(ctx, call{method: http.MethodPost, path: "/auth/password", body: body}, nil)
+}
+
+// DisableUser lets a user do nothing any more, or again.
+func (c *Client) DisableUser(ctx context.Context, userID string, disabled bool) error {
+	return c.rpc(ctx, "disable_user", true, map[string]any{"user_id": userID, "disabled": disabled}, nil)
+}
+
+// SetUserRoles says what a user may do: all their roles.
+func (c *Client) SetUserRoles(ctx context.Context, userID string, roles []string) error {
+	return c.rpc(ctx, "set_user_roles", true, map[string]any{"user_id": userID, "roles": roles}, nil)
 }
 
 // PublicKey is one public key of an agent.

@@ -12,6 +12,8 @@ const (
 	CodeProofInvalid           = "proof_invalid"
 	CodeAssertionInvalid       = "assertion_invalid"
 	CodeAgentRevoked           = "agent_revoked"
+	CodePasswordWrong          = "password_wrong"
+	CodePasswordWeak           = "password_weak"
 
 	// Calls.
 	CodeNotFound        = "not_found"
@@ -52,7 +54,9 @@ const (
 func Advice(code string) string {
 	switch code {
 	case CodeSignInFailed:
-		return "check tenant, user name and password; an administrator can set a new one with `epo admin user reset-password`"
+		return "check tenant, user name and password; an administrator can set a new one with `epo user reset-password`, on the server's machine also `epo admin user reset-password`"
+	case CodePasswordWeak:
+		return "choose a longer one: several words that do not belong together are easy to keep"
 	case CodeTooManyAttempts:
 		return "wait a minute, then sign in again"
 	case CodeNotSignedIn, CodeRefreshInvalid, CodeRefreshReused:

@@ -48,6 +48,7 @@ type person struct {
 	config   string
 	terminal bool
 	password string
+	typed    func(prompt string) (string, error) // nil: nobody can be asked
 }
 
 func newPerson(t testing.TB) *person {
@@ -66,7 +67,7 @@ type outcome struct {
 
 func (p *person) env(stdin string, out, errs *buffer) Env {
 	return Env{
-		In: strings.NewReader(stdin), Out: out, Err: errs, Now: now, ConfigDir: p.config, OutTerminal: p.terminal, ErrTerminal: p.terminal,
+		In: strings.NewReader(stdin), Out: out, Err: errs, Now: now, ConfigDir: p.config, OutTerminal: p.terminal, ErrTerminal: p.terminal, ReadPassword: p.typed,
 		Getenv: func(name string) string {
 			if name == "EPO_SERVER" {
 				return p.server.URL
@@ -128,6 +129,10 @@ func TestGoldenOutput(t *testing.T) {
 		{"target-show-json", []string{"target", "show", "db-01", "-o", "json"}, false},
 		{"target-create-help", []string{"target", "create", "--help"}, false},
 		{"target-unknown", []string{"target", "show", "db-1"}, false},
+		{"user-list", []string{"user", "list"}, false},
+		{"user-list-terminal", []string{"user", "list"}, true},
+		{"user-unknown", []string{"user", "disable", "olgaa"}, false},
+		{"user-help", []string{"user", "--help"}, false},
 		{"pool-list", []string{"pool", "list"}, false},
 		{"agent-list", []string{"agent", "list"}, false},
 		{"agent-list-terminal", []string{"agent", "list"}, true},

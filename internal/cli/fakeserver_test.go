@@ -100,7 +100,7 @@ func (s *fakeServer) route(r *http.Request, args row) (int, any) {
 	if r.URL.Path == "/auth/whoami" {
 		return 200, s.user()
 	}
-	if f := s.functions[strings.TrimPrefix(r.URL.Path, "/api/rpc/")]; f != nil {
+	if f := s.functions[strings.TrimPrefix(strings.TrimPrefix(r.URL.Path, "/api/rpc/"), "/auth/")]; f != nil {
 		return f(args)
 	}
 	if s.onRead != nil {
@@ -256,6 +256,10 @@ func (s *fakeServer) world() {
 	s.run(50, "failed", 40, run{targets: []runTarget{{"local", "succeeded", 0, nil}, {"web-01", "failed", 3, &api.ErrorInfo{Code: api.CodeScriptExit, Message: "the script ended with exit code 3"}}}})
 	s.run(60, "succeeded", 10, run{targets: []runTarget{{"local", "succeeded", 0, nil}}})
 	s.views[api.ViewAttempts], s.views[api.ViewRunLogs] = []row{}, []row{}
+	s.views[api.ViewUsers] = []row{
+		{"id": id(1), "name": "jo", "display_name": "Jo Doe", "disabled": false, "roles": []string{"operator"}, "created_at": minute(3000), "last_sign_in_at": minute(5)},
+		{"id": id(3), "name": "olga", "display_name": "Olga \u202eÖ", "disabled": true, "roles": []string{"admin", "auditor"}, "created_at": minute(100), "last_sign_in_at": nil},
+	}
 }
 
 type run struct{ targets []runTarget }

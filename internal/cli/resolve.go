@@ -24,6 +24,7 @@ func nounJob() noun    { return noun{api.ViewJobs, "job"} }
 func nounPool() noun   { return noun{api.ViewPools, "pool"} }
 func nounScript() noun { return noun{api.ViewScripts, "script"} }
 func nounTarget() noun { return noun{api.ViewTargets, "target"} }
+func nounUser() noun   { return noun{api.ViewUsers, "user"} }
 
 // named is a row of any view with id and name.
 type named struct {

@@ -94,11 +94,11 @@ Wherever a name is asked for, an id will do. Lists are tables for people; -o jso
 	f := root.PersistentFlags()
 	f.StringVar(&a.server, "server", "", "address of the server (EPO_SERVER; else that of the last login)")
 	root.AddGroup(&cobra.Group{ID: groupWork, Title: "Work:"}, &cobra.Group{ID: groupSession, Title: "Session:"})
-	for _, c := range []*cobra.Command{a.scriptCommand(), a.targetCommand(), a.jobCommand(), a.runCommand(), a.agentCommand(), a.poolCommand()} {
+	for _, c := range []*cobra.Command{a.scriptCommand(), a.targetCommand(), a.jobCommand(), a.runCommand(), a.agentCommand(), a.poolCommand(), a.userCommand()} {
 		c.GroupID = groupWork
 		root.AddCommand(c)
 	}
-	for _, c := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.versionCommand()} {
+	for _, c := range []*cobra.Command{a.loginCommand(), a.logoutCommand(), a.whoamiCommand(), a.passwdCommand(), a.versionCommand()} {
 		c.GroupID = groupSession
 		root.AddCommand(c)
 	}

@@ -52,7 +52,7 @@ func (g *Gateway) Enroll(w http.ResponseWriter, r *http.Request) error {
 	if err := in.check(); err != nil {
 		return err
 	}
-	agent, err := g.db.enrollAgent(r.Context(), newAgent{
+	agent, err := g.db.enrollAgent(r.Context(), frameOf(r, nil), newAgent{
 		tokenHash: digest(in.Token), name: in.Name, signingSPKI: in.SigningKey.SPKI, encryptionSPKI: in.EncryptionKey.SPKI, info: in.Info,
 	})
 	if err != nil {

@@ -28,7 +28,7 @@ type Config struct {
 	Keys *token.Ring
 	// Clock gives the time; nil means time.Now.
 	Clock func() time.Time
-	// HashCost is what a hash costs that stands for an unknown user; the zero value means [DefaultHashCost].
+	// HashCost is what new hashes cost, and the one that stands for an unknown user; the zero value means [DefaultHashCost].
 	HashCost HashCost
 	// HashMemoryKiB is the most that all hashes together may take; zero means 256 MiB.
 	HashMemoryKiB int64

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -51,6 +52,28 @@ func TestPasswordBounds(t *testing.T) {
 	for _, bad := range []string{"", strings.Repeat("p", 129), strings.Repeat("p", 1<<20), "\xff", strings.Repeat("𝕡", 129)} {
 		_, err := HashPassword(bad)
 		require.ErrorIs(t, err, ErrPassword)
+	}
+}
+
+func TestNewPasswordCanBeReadAloud(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for range 200 {
+		p := NewPassword()
+		require.Regexp(t, regexp.MustCompile(`^([`+passwordAlphabet+`]{4}-){4}[`+passwordAlphabet+`]{4}$`), p)
+		require.False(t, seen[p])
+		require.NoError(t, CheckChosenPassword(p))
+		seen[p] = true
+	}
+}
+
+func TestChosenPasswordsAreLong(t *testing.T) {
+	t.Parallel()
+	for password, want := range map[string]error{
+		"correct horse": nil, "zwölf Zeichen": nil, strings.Repeat("ab", 64): nil, "elf Zeichen": ErrWeakPassword, "": ErrPassword, "aaaaaaaaaaaaaaaa": ErrWeakPassword,
+		strings.Repeat("u\u0308", 6) + "x": ErrWeakPassword, strings.Repeat("x", 129): ErrPassword, "\xff23456789012": ErrPassword,
+	} {
+		require.ErrorIs(t, CheckChosenPassword(password), want, "%q", password)
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 // hashWait is how long a sign-in waits for its turn to hash before it is told to come back.
 const hashWait = 3 * time.Second
 
-// hasher compares passwords, never in more memory at once than it was given.
+// hasher makes and compares hashes, never in more memory at once than it was given.
 type hasher struct {
 	memory  *semaphore.Weighted // KiB
 	cost    HashCost
@@ -30,15 +30,33 @@ func (h *hasher) verify(ctx context.Context, password, encoded string) (bool, er
 	if !ok {
 		stored = dummyHash(h.cost)
 	}
-	ctx, cancel := context.WithTimeout(ctx, hashWait)
-	defer cancel()
 	weight := int64(stored.cost.MemoryKiB)
-	if err := h.memory.Acquire(ctx, weight); err != nil {
+	if err := h.acquire(ctx, weight); err != nil {
 		return false, err
 	}
-	h.running.Add(1)
 	defer h.release(weight)
 	return stored.matches(password) && ok, nil
+}
+
+// hash returns the hash of a new password.
+func (h *hasher) hash(ctx context.Context, password string) (string, error) {
+	weight := int64(h.cost.MemoryKiB)
+	if err := h.acquire(ctx, weight); err != nil {
+		return "", tooMany(hashWait)
+	}
+	defer h.release(weight)
+	return hashPassword(password, h.cost)
+}
+
+// acquire waits for a turn.
+func (h *hasher) acquire(ctx context.Context, weight int64) error {
+	ctx, cancel := context.WithTimeout(ctx, hashWait)
+	defer cancel()
+	if err := h.memory.Acquire(ctx, weight); err != nil {
+		return err
+	}
+	h.running.Add(1)
+	return nil
 }
 
 // release gives the memory back, to the operating system as well once nobody hashes any more: the garbage of one hash is

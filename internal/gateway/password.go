@@ -36,9 +36,10 @@ const (
 	saltBytes    = 16
 	hashBytes    = 32
 
-	// A password has 1 to 128 characters in at most 512 bytes.
+	// A password has 1 to 128 characters in at most 512 bytes, one that is chosen now at least 12.
 	maxPasswordChars = 128
 	maxPasswordBytes = 512
+	minChosenChars   = 12
 )
 
 // ErrPassword says that a password cannot be used; its text says why.
@@ -54,6 +55,43 @@ func normalPassword(password string) (string, error) {
 		return "", ErrPassword
 	}
 	return password, nil
+}
+
+// ErrWeakPassword says that a password is too easy to be chosen; its text says why.
+var ErrWeakPassword = errors.New("a password has at least 12 characters, of which not all are the same")
+
+// CheckChosenPassword refuses passwords that people may not choose. The error is [ErrPassword] or [ErrWeakPassword].
+func CheckChosenPassword(password string) error {
+	password, err := normalPassword(password)
+	if err != nil {
+		return err
+	}
+	first, _ := utf8.DecodeRuneInString(password)
+	if utf8.RuneCountInString(password) < minChosenChars || strings.Trim(password, string(first)) == "" {
+		return ErrWeakPassword
+	}
+	return nil
+}
+
+// passwordAlphabet has no characters that look alike.
+const passwordAlphabet = "abcdefghjkmnpqrstuvwxyz23456789"
+
+// NewPassword makes a password of 99 bits that people can read to each other: five groups of four.
+func NewPassword() string {
+	var b strings.Builder
+	for i := 0; i < 20; {
+		var one [1]byte
+		_, _ = rand.Read(one[:]) // never fails
+		if int(one[0]) >= 256/len(passwordAlphabet)*len(passwordAlphabet) {
+			continue // would favour the first letters
+		}
+		if i > 0 && i%4 == 0 {
+			b.WriteByte('-')
+		}
+		b.WriteByte(passwordAlphabet[int(one[0])%len(passwordAlphabet)])
+		i++
+	}
+	return b.String()
 }
 
 // HashPassword returns the Argon2id hash of password in PHC form, with [DefaultHashCost]. It takes 64 MiB for a tenth of a

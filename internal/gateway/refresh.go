@@ -79,7 +79,7 @@ func (g *Gateway) Refresh(w http.ResponseWriter, r *http.Request) error {
 		kind = clientBrowser
 	}
 	fresh, hash := newRefreshToken()
-	got, err := g.db.rotateRefreshToken(r.Context(), digest(old), hash, clientName(r, kind))
+	got, err := g.db.rotateRefreshToken(r.Context(), frameOf(r, nil), digest(old), hash, clientName(r, kind))
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func (g *Gateway) SignOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if err == nil {
-		if err := g.db.revokeRefreshToken(r.Context(), digest(refresh)); err != nil {
+		if err := g.db.revokeRefreshToken(r.Context(), frameOf(r, nil), digest(refresh)); err != nil {
 			return err
 		}
 	}

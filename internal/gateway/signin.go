@@ -71,8 +71,8 @@ func (g *Gateway) SignIn(w http.ResponseWriter, r *http.Request) error {
 		g.throttle.undo(account, addr)
 		return err
 	}
-	attempt := signInAttempt{account: found, name: in.User, reason: reason, client: clientName(r, in.Client), requestID: r.Header.Get("X-Request-Id")}
-	if err := g.db.recordSignIn(r.Context(), attempt); err != nil {
+	attempt := signInAttempt{account: found, name: in.User, reason: reason, client: clientName(r, in.Client)}
+	if err := g.db.recordSignIn(r.Context(), frameOf(r, nil), attempt); err != nil {
 		return err
 	}
 	if reason != "" {
@@ -110,7 +110,7 @@ func (g *Gateway) checkPassword(ctx context.Context, in signInRequest) (account,
 // begin makes the first refresh token of a session and opens it.
 func (g *Gateway) begin(w http.ResponseWriter, r *http.Request, found account, client string) error {
 	refresh, hash := newRefreshToken()
-	sid, err := g.db.createRefreshToken(r.Context(), found.user.TenantID, found.user.ID, hash, clientName(r, client))
+	sid, err := g.db.createRefreshToken(r.Context(), frameOf(r, nil), found.user, hash, clientName(r, client))
 	if err != nil {
 		return err
 	}

@@ -151,6 +151,7 @@ func TestEveryViewShowsOneTenant(t *testing.T) {
 		m := s.newMachine(tn, "pool-"+tn.slug)
 		script, target, _ := s.newRun(tn, m, "secret-of-"+tn.slug)
 		s.call(tn.operator, "create_job", map[string]any{"name": "job-" + tn.slug, "script_id": script, "target_ids": []string{target}})
+		s.call(tn.operator, "inspect_target", map[string]any{"target_id": target})
 	}
 	views := testkit.Value[[]string](t, s.db, "select array_agg(relname::text order by relname) from pg_class where relnamespace = 'api'::regnamespace and relkind = 'v'")
 	require.NotEmpty(t, views)

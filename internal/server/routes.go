@@ -32,6 +32,9 @@ func (s *Server) routes() []route {
 	plain := func(h func(http.ResponseWriter, *http.Request) error) func(*exchange, *http.Request) error {
 		return func(x *exchange, r *http.Request) error { return h(x, r) }
 	}
+	personal := func(h func(http.ResponseWriter, *http.Request, *token.Verified) error) func(*exchange, *http.Request) error {
+		return func(x *exchange, r *http.Request) error { return h(x, r, x.who) }
+	}
 	return []route{
 		{http.MethodGet, "/healthz", anybody, s.healthz},
 		{http.MethodGet, "/readyz", anybody, s.readyz},
@@ -40,6 +43,9 @@ func (s *Server) routes() []route {
 		{http.MethodPost, "/auth/refresh", anybody, plain(s.gateway.Refresh)},
 		{http.MethodPost, "/auth/sign-out", anybody, plain(s.gateway.SignOut)},
 		{http.MethodGet, "/auth/whoami", holders, s.whoami},
+		{http.MethodPost, "/auth/password", people, personal(s.gateway.ChangePassword)},
+		{http.MethodPost, "/auth/users", people, personal(s.gateway.CreateUser)},
+		{http.MethodPost, userPasswordPath, people, personal(s.gateway.ResetPassword)},
 		{http.MethodPost, "/auth/agent/enroll", anybody, plain(s.gateway.Enroll)},
 		{http.MethodPost, "/auth/agent/token", anybody, plain(s.gateway.AgentToken)},
 		{http.MethodGet, "/agent/wait", agents, s.wait},
@@ -74,7 +80,7 @@ func (s *Server) dispatch(x *exchange, r *http.Request, table map[string][]route
 			return s.facade.Handle(x, r, strings.TrimPrefix(path, apiPrefix), x.who)
 		})
 	}
-	if rows, ok := table[path]; ok {
+	if rows, ok := table[pattern(r, path)]; ok {
 		i := slices.IndexFunc(rows, func(row route) bool {
 			return row.method == r.Method || row.method == http.MethodGet && r.Method == http.MethodHead
 		})
@@ -88,6 +94,21 @@ func (s *Server) dispatch(x *exchange, r *http.Request, table map[string][]route
 	}
 	s.config.Console.ServeHTTP(x, r)
 	return nil
+}
+
+// userPasswordPath is the one path that names a row.
+const userPasswordPath = "/auth/users/{id}/password"
+
+// pattern returns the row of the table that a path stands for, and hands r what the path names.
+func pattern(r *http.Request, path string) string {
+	before, after, _ := strings.Cut(userPasswordPath, "{id}")
+	rest, ok := strings.CutPrefix(path, before)
+	id, whole := strings.CutSuffix(rest, after)
+	if !ok || !whole || id == "" || strings.Contains(id, "/") {
+		return path
+	}
+	r.SetPathValue("id", id)
+	return userPasswordPath
 }
 
 // reserved reports whether path belongs to the API rather than to the console.

@@ -37,7 +37,7 @@ func (o *passwordOption) flag(cmd *cobra.Command) {
 // get returns the password and whether it was made here and must be shown.
 func (o passwordOption) get(cmd *cobra.Command) (password string, made bool, err error) {
 	if !o.stdin {
-		return newPassword(), true, nil
+		return gateway.NewPassword(), true, nil
 	}
 	line, err := bufio.NewReader(cmd.InOrStdin()).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -47,7 +47,7 @@ func (o passwordOption) get(cmd *cobra.Command) (password string, made bool, err
 	if password == "" {
 		return "", false, errors.New("the password on standard input is empty")
 	}
-	return password, false, nil
+	return password, false, gateway.CheckChosenPassword(password)
 }
 
 // withStore runs f on the database that the options name.

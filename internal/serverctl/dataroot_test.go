@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
-	"regexp"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -48,15 +47,4 @@ func TestDownWithNothingRunning(t *testing.T) {
 	require.NoError(t, down(t.Context(), r, false, &out))
 	require.Equal(t, "nothing runs\n", out.String())
 	require.DirExists(t, dir, "the data stays unless --delete-data says otherwise")
-}
-
-func TestNewPasswordCanBeReadAloud(t *testing.T) {
-	t.Parallel()
-	seen := map[string]bool{}
-	for range 200 {
-		p := newPassword()
-		require.Regexp(t, regexp.MustCompile(`^([`+passwordAlphabet+`]{4}-){4}[`+passwordAlphabet+`]{4}$`), p)
-		require.False(t, seen[p])
-		seen[p] = true
-	}
 }

@@ -62,7 +62,7 @@ func describe(r store.Report) string {
 // firstAdministrator makes the first tenant and administrator, or finds them. A constraint of the database, not this
 // code, refuses a second time.
 func firstAdministrator(ctx context.Context, s *store.Store) (firstSignIn, error) {
-	first := firstSignIn{User: firstUser, Password: newPassword()}
+	first := firstSignIn{User: firstUser, Password: gateway.NewPassword()}
 	err := bootstrap(ctx, s, firstTenant, firstTenantName, &first)
 	switch store.CodeOf(err) {
 	case "":

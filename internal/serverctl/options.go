@@ -1,11 +1,9 @@
 package serverctl
 
 import (
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
-	"strings"
 
 	"github.com/spf13/pflag"
 )
@@ -41,25 +39,4 @@ func (o databaseOptions) resolve() (url, secretsFile string, err error) {
 		return "", "", fmt.Errorf("no `epo up` runs on %s; start it, or name a database with --database-url", o.data)
 	}
 	return state.DatabaseURL, secretsFile, nil
-}
-
-// passwordAlphabet has no characters that look alike.
-const passwordAlphabet = "abcdefghjkmnpqrstuvwxyz23456789"
-
-// newPassword makes a password of 99 bits that people can read to each other: five groups of four.
-func newPassword() string {
-	var b strings.Builder
-	for i := 0; i < 20; {
-		var one [1]byte
-		_, _ = rand.Read(one[:]) // never fails
-		if int(one[0]) >= 256/len(passwordAlphabet)*len(passwordAlphabet) {
-			continue // would favour the first letters
-		}
-		if i > 0 && i%4 == 0 {
-			b.WriteByte('-')
-		}
-		b.WriteByte(passwordAlphabet[int(one[0])%len(passwordAlphabet)])
-		i++
-	}
-	return b.String()
 }
