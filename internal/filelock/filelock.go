@@ -1,5 +1,5 @@
 // Package filelock takes advisory locks on files, which the kernel gives back when the process ends, however it ends.
-// It is a leaf: the agent's single-instance lock and the user's session use it, it imports nothing of EPO. A Lock may be
+// It is a leaf: the locks of agent, executor and PostgreSQL's data folder and the user's session use it, it imports nothing of EPO. A Lock may be
 // released from any goroutine, once.
 package filelock
 

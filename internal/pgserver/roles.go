@@ -12,6 +12,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/epo-dev/epo/internal/filelock"
 )
 
 // URL is how the installer connects: a role that may create roles and owns database epo, no superuser. It holds a
@@ -144,11 +146,13 @@ func setUpError(err error) error {
 
 // Running reports whether a process holds the data folder, which it does as long as it looks after the server.
 func Running(dataDir string) bool {
-	f, err := os.OpenFile(layout(dataDir).lock(), os.O_RDWR, 0)
-	if err != nil {
-		return false
+	path := layout(dataDir).lock()
+	if _, err := os.Stat(path); err != nil {
+		return false // and Try would make the file
 	}
-	defer f.Close()
-	ok, err := tryLock(f)
-	return err == nil && !ok
+	lock, err := filelock.Try(path)
+	if err == nil {
+		_ = lock.Release()
+	}
+	return errors.Is(err, filelock.ErrHeld)
 }

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/epo-dev/epo/internal/account"
+	"github.com/epo-dev/epo/internal/filelock"
 )
 
 // Server is a running PostgreSQL.
@@ -20,7 +21,7 @@ type Server struct {
 	files      layout
 	binaries   binaries
 	as         *account.Account
-	lock       *os.File
+	lock       *filelock.Lock
 	log        *os.File
 	port       int
 	superPass  string
@@ -115,17 +116,12 @@ func (s *Server) openFolder() (err error) {
 	return nil
 }
 
-func takeLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
-	if err != nil {
-		return nil, fileError("open the lock file", err)
+func takeLock(path string) (*filelock.Lock, error) {
+	lock, err := filelock.Try(path)
+	if err == nil {
+		return lock, nil
 	}
-	ok, err := tryLock(f)
-	if ok {
-		return f, nil
-	}
-	f.Close()
-	if err != nil {
+	if !errors.Is(err, filelock.ErrHeld) {
 		return nil, fileError("lock the data folder", err)
 	}
 	return nil, &Error{Code: InUse, What: "another process of EPO runs the server of this data folder", Do: "Stop it (`epo down`), or name another data folder"}
@@ -308,9 +304,10 @@ func (s *Server) kill() {
 }
 
 func (s *Server) release() {
-	for _, f := range []*os.File{s.log, s.lock} {
-		if f != nil {
-			f.Close()
-		}
+	if s.log != nil {
+		s.log.Close()
+	}
+	if s.lock != nil {
+		_ = s.lock.Release()
 	}
 }

@@ -22,7 +22,7 @@ type Request struct {
 	Headers   string        // JSON object with lower-case names; "" is {}
 	ReadOnly  bool          // a write in it is 25006, 405
 	Timeout   time.Duration // of each statement; default 30 s
-	SkipCheck bool          // leave epo.pre_request out: the caller was looked up a moment ago
+	SkipCheck bool          // leave hook.pre_request out: the caller was looked up a moment ago
 }
 
 // Reply is what the transaction left behind besides its rows; of a read-only one that is nothing but its value.
@@ -41,7 +41,7 @@ const (
 		set_config('request.id', $3, true), set_config('request.method', $4, true), set_config('request.path', $5, true),
 		set_config('request.headers', $6, true), set_config('statement_timeout', $7, true)`
 	frameReadOnlySQL = frameSQL + `, set_config('transaction_read_only', 'on', true)`
-	preRequestSQL    = `select epo.pre_request()`
+	preRequestSQL    = `select hook.pre_request()`
 	outcomeSQL       = `select coalesce(current_setting('epo.wakes', true), ''), coalesce(current_setting('response.headers', true), ''),
 		coalesce(current_setting('response.status', true), '')`
 )

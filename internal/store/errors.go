@@ -8,7 +8,6 @@ import (
 	"io"
 	"net"
 	"strconv"
-	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -189,16 +188,13 @@ func notDone(err error) bool {
 }
 
 // staleStatements recognises that the schema changed under the statements that a connection has prepared, so that they
-// have to be prepared anew; the transaction is undone. The result of one may have changed. Or a function was replaced:
-// then PostgreSQL analyses the statement again, in the middle of a request, when the role is already one that may not
-// look into schema epo.
+// have to be prepared anew, because the result of one has changed; the transaction is undone.
 func staleStatements(err error) bool {
 	pg, ok := errors.AsType[*pgconn.PgError](err)
 	if !ok {
 		return false
 	}
-	return pg.Code == "0A000" && pg.Routine == "RevalidateCachedQuery" ||
-		pg.Code == "42501" && pg.Routine == "aclcheck_error" && strings.Contains(pg.Message, "epo")
+	return pg.Code == "0A000" && pg.Routine == "RevalidateCachedQuery"
 }
 
 // connectError says what to do about a login that does not work.

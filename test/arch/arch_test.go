@@ -99,7 +99,7 @@ var rules = []rule{
 	{"internal/gateway/...", append([]string{"internal/server/...", "internal/rest/..."}, agentSide...), nil, "arrows point down"},
 	{"internal/rest/...", append([]string{"internal/server/...", "internal/gateway/..."}, agentSide...), nil, "arrows point down"},
 	{"internal/store/...", append([]string{"internal/server/...", "internal/gateway/...", "internal/rest/...", "internal/serverctl/..."}, agentSide...), nil, "arrows point down"},
-	{"internal/pgserver/...", []string{"internal/..."}, []string{"internal/pgserver/...", "internal/account"}, "a leaf but for the account it runs under"},
+	{"internal/pgserver/...", []string{"internal/..."}, []string{"internal/pgserver/...", "internal/account", "internal/filelock"}, "a leaf but for its lock and the account it runs under"},
 }
 
 func matches(pattern, path string) bool {

@@ -2,7 +2,7 @@ drop schema if exists api cascade;
 create schema api;
 grant usage on schema api to epo_rest_user, epo_rest_admin, epo_rest_agent, app_user, app_admin, app_agent;
 
-create or replace function epo.pre_request() returns void
+create or replace function hook.pre_request() returns void
 language plpgsql
 as $$
 begin
