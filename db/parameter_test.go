@@ -3,13 +3,17 @@ package db_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
+	"github.com/epo-dev/epo/internal/store"
 	"github.com/epo-dev/epo/internal/testkit"
 )
 
@@ -294,4 +298,70 @@ func TestCheckRefusesNothingThatTheEngineTakes(t *testing.T) {
 	t.Logf("%d taken, %d refused", taken, refused)
 	require.Greater(t, taken, 60)
 	require.Greater(t, refused, 1)
+}
+
+// Whatever an agent says of a script, the check answers with a refusal or none, and never fails itself.
+func TestNoDocumentBreaksTheCheck(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	data, err := os.ReadFile(documents)
+	require.NoError(t, err)
+	var all map[string]any
+	require.NoError(t, json.Unmarshal(data, &all))
+	scripts := slices.Sorted(maps.Keys(all))
+	odd := []any{nil, true, 0.0, -1.5, 1e300, "", "x", "Name", []any{}, []any{nil, 1.0, "a"}, map[string]any{}, map[string]any{"name": 1.0}}
+	rapid.Check(t, func(r *rapid.T) {
+		copied, err := json.Marshal(all[rapid.SampledFrom(scripts).Draw(r, "script")])
+		require.NoError(r, err)
+		var document map[string]any
+		require.NoError(r, json.Unmarshal(copied, &document))
+		given := map[string]any{}
+		for _, p := range document["parameters"].([]any) {
+			if rapid.Bool().Draw(r, "given") {
+				given[p.(map[string]any)["name"].(string)] = rapid.SampledFrom(odd).Draw(r, "value")
+			}
+		}
+		for range rapid.IntRange(1, 6).Draw(r, "changes") {
+			disturb(r, document, odd)
+		}
+		result, err := json.Marshal(map[string]any{"engine": map[string]any{}, "document": document})
+		require.NoError(r, err)
+		parameters, err := json.Marshal(given)
+		require.NoError(r, err)
+		b.Call(t, b.Operator, "inspect_script", testkit.Args{"script_version_id": b.versionID})
+		for _, i := range b.claimInspections(t, "script") {
+			if _, err := b.db.Call(b.context(), b.agent, "finish_inspection", i.result(string(result))); err != nil {
+				require.Equal(r, "invalid_argument", store.CodeOf(err), "%v", err)
+				b.endInspection(t, i, `{"not_inspected_reason":"odd"}`)
+			}
+		}
+		_, err = b.db.Call(b.context(), b.Operator, "queue_run", testkit.Args{
+			"script_id": b.scriptID, "target_ids": []string{b.TargetID}, "parameters": json.RawMessage(parameters)})
+		if err != nil {
+			require.Contains(r, []string{"parameter_rejected", "script_invalid"}, store.CodeOf(err), "%v\n%s\n%s", err, result, parameters)
+		}
+	})
+}
+
+// disturb puts something odd somewhere into a document.
+func disturb(r *rapid.T, node map[string]any, odd []any) {
+	key := rapid.SampledFrom(slices.Sorted(maps.Keys(node))).Draw(r, "key")
+	switch inner := node[key].(type) {
+	case map[string]any:
+		if len(inner) > 0 && rapid.Bool().Draw(r, "deeper") {
+			disturb(r, inner, odd)
+			return
+		}
+	case []any:
+		if len(inner) > 0 && rapid.IntRange(0, 3).Draw(r, "deeper") > 0 {
+			at := rapid.IntRange(0, len(inner)-1).Draw(r, "item")
+			if item, ok := inner[at].(map[string]any); ok && len(item) > 0 {
+				disturb(r, item, odd)
+			} else {
+				inner[at] = rapid.SampledFrom(odd).Draw(r, "odd")
+			}
+			return
+		}
+	}
+	node[key] = rapid.SampledFrom(odd).Draw(r, "odd")
 }

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -302,4 +303,28 @@ func TestConnectionOfTheOwnMachine(t *testing.T) {
 	require.NotEmpty(t, found.Cause)
 	require.NotEmpty(t, found.Checks[0].Advice)
 	require.Equal(t, api.CodeRuntimeMissing, none.InspectScript(t.Context(), []byte("1")).Error.Code)
+}
+
+// Whatever JSON an engine gives, what is made of it is JSON that the database keeps, and the same but for NUL.
+func FuzzStorableJSON(f *testing.F) {
+	for _, seed := range []string{`"a\u0000b"`, `"\\u0000"`, `{"a":["\\\u0000\ud800"]}`, `"\"`, "", "\xff"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		out := storableJSON(text)
+		if !json.Valid([]byte(text)) {
+			return
+		}
+		var before, after any
+		require.NoError(t, json.Unmarshal([]byte(text), &before))
+		require.NoError(t, json.Unmarshal(out, &after))
+		again, err := json.Marshal(after)
+		require.NoError(t, err)
+		require.Equal(t, again, storableJSON(string(again)), "there is nothing left to replace")
+		want, err := json.Marshal(before)
+		require.NoError(t, err)
+		if utf8.ValidString(text) && !bytes.Contains(want, []byte(`\u0000`)) {
+			require.JSONEq(t, string(want), string(out))
+		}
+	})
 }
