@@ -23,6 +23,7 @@ import (
 type fakeExecutor struct {
 	run    func(ctx context.Context, w Work, say func(text string)) api.Result
 	parse  func(ctx context.Context, script []byte) api.InspectedScript // nil: it has no parameters
+	bare   bool                                                         // there is no PowerShell
 	starts atomic.Int64
 	now    atomic.Int64
 	most   atomic.Int64
@@ -53,7 +54,10 @@ func (e *fakeExecutor) InspectTarget(context.Context, api.ClaimedTarget) (api.Co
 }
 
 func (e *fakeExecutor) Describe(info *api.AgentInfo) {
-	info.Isolation, info.EngineVersion = "none", "7.6.9"
+	info.Isolation = "none"
+	if !e.bare {
+		info.EngineVersion = "7.6.9"
+	}
 }
 
 func succeeded() api.Result {

@@ -95,11 +95,16 @@ func (i *inspections) round(ctx context.Context) (more bool, err error) {
 	return len(work) > 0, err
 }
 
-// free returns the kinds that there is a place for.
+// free returns the kinds that there is a place for. Without PowerShell there is none for scripts: another agent may have it.
 func (i *inspections) free() (kinds []string) {
+	var info api.AgentInfo
+	i.executor.Describe(&info)
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	for kind, n := range most {
+		if kind == api.InspectScript && info.EngineVersion == "" {
+			continue
+		}
 		if i.doing[kind] < n && !i.draining.Load() {
 			kinds = append(kinds, kind)
 		}

@@ -123,3 +123,14 @@ func TestStopGivesInspectionsUp(t *testing.T) {
 	require.Equal(t, "claimed", i.state)
 	require.Zero(t, b.server.count("finish_inspection"))
 }
+
+// An agent without PowerShell leaves scripts to others, and still tests connections.
+func TestAgentWithoutPowerShellInspectsNoScript(t *testing.T) {
+	t.Parallel()
+	b := setup(t, say, func(_ *fakeServer, c *Config) { c.Executor.(*fakeExecutor).bare = true })
+	script := b.server.ask(api.InspectScript, "1")
+	require.Contains(t, b.server.inspected(b.server.ask(api.InspectTarget, "")), `"ok":true`)
+	b.server.mu.Lock()
+	defer b.server.mu.Unlock()
+	require.Equal(t, "pending", script.state)
+}

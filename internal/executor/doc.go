@@ -32,6 +32,14 @@
 // Emit is called from one goroutine at a time; while it blocks, the engine
 // soon blocks too, so a flood of output uses bounded memory.
 //
+// # Inspection
+//
+// InspectScript lets PowerShell's own parser read a script: errors, the param()
+// block, help, requirements. Nothing of the script is run, and what would make
+// the parser itself act is found first (scripts/inspect.ps1). The process that
+// parses is never handed to a run; 10 s of processor time, 45 s on the clock
+// and 512 MiB end it.
+//
 // # Isolation
 //
 // Given an account, the engine runs as it and Isolation is "account"; else
