@@ -43,8 +43,9 @@ vet:
 race: setup ## the tests of the concurrent packages under the race detector
 	@CGO_ENABLED=1 $(GO) test -race -timeout 30m ./psrp/... ./internal/agent/... ./internal/executor/... ./internal/server/... ./internal/gateway/... ./internal/token/...
 
-corpus: setup ## every script of testdata/ps-corpus through the executor (`make test` runs a sample)
-	@EPO_CORPUS=all $(GO) test -count=1 -timeout 60m -run TestCorpus ./internal/executor/
+corpus: setup ## every script of testdata/ps-corpus through the executor, here, over SSH and over WinRM (`make test` runs a sample)
+	@tools/setup sshd
+	@EPO_CORPUS=all $(GO) test -count=1 -timeout 180m -run TestCorpus ./internal/executor/
 
 soak: setup ## 10,000 pipelines on one pool with a scripted server, and 5 minutes of them on a real engine
 	@EPO_SOAK=10000 EPO_SOAK_ENGINE=5m $(GO) test -count=1 -v -timeout 30m -run 'Soak' ./psrp ./psrp/stdio

@@ -14,15 +14,24 @@ const inspectTargetTimeout = 45 * time.Second
 // sessionScript asks a session what it is.
 const sessionScript = `"$($PSVersionTable.PSEdition)"; "$($PSVersionTable.PSVersion)"; "$($ExecutionContext.SessionState.LanguageMode)"`
 
-// InspectLocal tests what a run on this machine needs: an engine that starts, a
-// session, and the work directory.
-func (e *Executor) InspectLocal(ctx context.Context) (api.ConnectionResult, *api.ErrorInfo) {
+// InspectTarget tests everything that a run on a target needs, step by step. On
+// this machine that is an engine that starts, a session, and the work directory.
+// Nothing is changed. An error says that the test itself could not be made.
+func (e *Executor) InspectTarget(ctx context.Context, target api.TargetSpec, targetName string) (api.ConnectionResult, *api.ErrorInfo) {
 	if !e.begin() {
 		return api.ConnectionResult{}, &api.ErrorInfo{Code: api.CodeInternal, Message: "the executor is closed"}
 	}
 	defer e.active.Done()
+	ctx, cancel := context.WithTimeoutCause(ctx, inspectTargetTimeout, errNotReady)
+	defer cancel()
+	defer context.AfterFunc(e.ctx, cancel)()
 	began := time.Now()
-	r := e.inspectLocal(ctx)
+	var r api.ConnectionResult
+	if target.Local() {
+		r = e.inspectLocal(ctx)
+	} else {
+		r = e.inspectRemote(ctx, target, targetName)
+	}
 	r.ElapsedMS = float64(time.Since(began).Milliseconds())
 	return r, nil
 }
@@ -31,9 +40,6 @@ func (e *Executor) inspectLocal(ctx context.Context) api.ConnectionResult {
 	if !e.engine.Found() {
 		return badConnection("session", "there is no PowerShell 7.4 or later on this machine", "install PowerShell 7 and start the agent again")
 	}
-	ctx, cancel := context.WithTimeout(ctx, inspectTargetTimeout)
-	defer cancel()
-	defer context.AfterFunc(e.ctx, cancel)()
 	w, err := e.startWorker(ctx)
 	if err != nil {
 		return badConnection("session", "PowerShell does not start: "+err.Error(), "`epo-agent doctor` on the agent's machine tells more")

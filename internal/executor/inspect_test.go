@@ -286,18 +286,18 @@ func TestStorableJSON(t *testing.T) {
 func TestConnectionOfTheOwnMachine(t *testing.T) {
 	t.Parallel()
 	e := newTestExecutor(t, Config{})
-	found, err := e.InspectLocal(t.Context())
+	found, err := e.InspectTarget(t.Context(), api.TargetSpec{}, "")
 	require.Nil(t, err)
 	require.True(t, found.OK, "%+v", found)
 	require.Equal(t, []string{"Core", e.engine.Version}, []string{found.Edition, found.Version})
 	require.Equal(t, "FullLanguage", found.Checks[2].Detail)
 	e.Close()
-	_, err = e.InspectLocal(t.Context())
+	_, err = e.InspectTarget(t.Context(), api.TargetSpec{}, "")
 	require.Equal(t, api.CodeInternal, err.Code)
 
 	none := newTestExecutor(t, Config{})
 	none.engine = runtime.Engine{}
-	found, err = none.InspectLocal(t.Context())
+	found, err = none.InspectTarget(t.Context(), api.TargetSpec{}, "")
 	require.Nil(t, err)
 	require.False(t, found.OK)
 	require.NotEmpty(t, found.Cause)

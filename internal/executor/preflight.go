@@ -32,14 +32,6 @@ const (
 
 var steps = []string{stepDNS, stepPort, stepTLS, stepHostKey, stepAuthentication, stepSession, stepEdition, stepLanguage, stepPolicy, stepDoubleHop}
 
-// The states of a step.
-const (
-	checkOK      = "ok"
-	checkWarning = "warning"
-	checkFailed  = "failed"
-	checkSkipped = "skipped"
-)
-
 // preflight goes the way of an attempt to a target, step by step, and stops at
 // the first that fails.
 type preflight struct {
@@ -47,30 +39,20 @@ type preflight struct {
 	checks map[string]api.ConnectionCheck
 }
 
-// TestConnection tries a target: everything that an attempt there needs, up to a
-// script of one line. It changes nothing.
-func (e *Executor) TestConnection(ctx context.Context, target api.TargetSpec, targetName string) api.ConnectionResult {
-	start := e.config.Now()
+// inspectRemote goes the way to a target, up to a script of one line.
+func (e *Executor) inspectRemote(ctx context.Context, target api.TargetSpec, targetName string) api.ConnectionResult {
 	a := &attempt{
 		executor: e, wrap: wrapScript,
 		request:  Request{AttemptID: "connection test", ScriptName: "epo-connection-test", Script: []byte("'ok'"), Target: target, TargetName: targetName},
 		recorder: &recorder{emit: func(api.Record) {}, now: e.config.Now},
 	}
 	p := &preflight{
-		remote: &remote{attempt: a, session: newSession(), gone: make(chan struct{}), token: "epo-" + randomName() + randomName()},
+		remote: &remote{attempt: a, session: newSession(), gone: make(chan struct{}), token: newToken()},
 		checks: map[string]api.ConnectionCheck{},
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, e.config.OpenTimeout, errNotReady)
-	defer cancel()
-	if target.Local() {
-		p.local()
-	} else {
-		p.test(ctx)
-		p.remote.close(false)
-	}
-	result := p.result()
-	result.ElapsedMS = float64(e.config.Now().Sub(start).Milliseconds())
-	return result
+	p.test(ctx)
+	p.remote.close(false)
+	return p.result()
 }
 
 func (p *preflight) result() api.ConnectionResult {
@@ -78,10 +60,10 @@ func (p *preflight) result() api.ConnectionResult {
 	for _, name := range steps {
 		c, ok := p.checks[name]
 		if !ok {
-			c = api.ConnectionCheck{Name: name, State: checkSkipped, Detail: "not reached"}
+			c = api.ConnectionCheck{Name: name, State: api.CheckSkipped, Detail: "not reached"}
 		}
 		c.Detail, c.Advice = p.recorder.mask.Text(c.Detail), p.recorder.mask.Text(c.Advice)
-		if c.State == checkFailed && r.OK {
+		if c.State == api.CheckFailed && r.OK {
 			r.OK, r.Cause = false, c.Detail
 		}
 		r.Checks = append(r.Checks, c)
@@ -95,23 +77,7 @@ func (p *preflight) set(name, state, detail, advice string) {
 
 // fail ends the test at a step.
 func (p *preflight) fail(name string, e *api.ErrorInfo) {
-	p.set(name, checkFailed, e.Message, api.Advice(e.Code))
-}
-
-// local looks at this machine.
-func (p *preflight) local() {
-	for _, name := range steps {
-		p.set(name, checkSkipped, "not needed on the agent's own machine", "")
-	}
-	engine := p.executor.engine
-	if !engine.Found() {
-		p.fail(stepSession, &api.ErrorInfo{Code: api.CodeRuntimeMissing, Message: "there is no PowerShell 7.4 or later on the agent's machine"})
-		return
-	}
-	p.facts = facts{edition: "Core", version: engine.Version}
-	p.set(stepSession, checkOK, engine.String(), "")
-	p.set(stepEdition, checkOK, "PowerShell "+engine.Version, "")
-	p.set(stepLanguage, checkOK, "FullLanguage", "")
+	p.set(name, api.CheckFailed, e.Message, api.Advice(e.Code))
 }
 
 func (p *preflight) test(ctx context.Context) {
@@ -146,14 +112,14 @@ func (p *preflight) network(ctx context.Context) bool {
 	hostPort := p.firstHop()
 	host, _, _ := net.SplitHostPort(hostPort) // made by JoinHostPort
 	if net.ParseIP(host) != nil {
-		p.set(stepDNS, checkOK, host+" is an address", "")
+		p.set(stepDNS, api.CheckOK, host+" is an address", "")
 	} else {
 		addresses, err := net.DefaultResolver.LookupHost(ctx, host)
 		if err != nil {
-			p.set(stepDNS, checkFailed, remoteMessage(err), "check the name, and what name server the agent's machine asks")
+			p.set(stepDNS, api.CheckFailed, remoteMessage(err), "check the name, and what name server the agent's machine asks")
 			return false
 		}
-		p.set(stepDNS, checkOK, host+" is "+strings.Join(addresses, ", "), "")
+		p.set(stepDNS, api.CheckOK, host+" is "+strings.Join(addresses, ", "), "")
 	}
 	conn, err := (&net.Dialer{Timeout: portTimeout}).DialContext(ctx, "tcp", hostPort)
 	if err != nil {
@@ -161,7 +127,7 @@ func (p *preflight) network(ctx context.Context) bool {
 		return false
 	}
 	_ = conn.Close()
-	p.set(stepPort, checkOK, hostPort+" accepts connections", "")
+	p.set(stepPort, api.CheckOK, hostPort+" accepts connections", "")
 	return true
 }
 
@@ -172,14 +138,14 @@ func (p *preflight) secure(ctx context.Context) bool {
 	t := p.request.Target
 	switch {
 	case t.Kind == api.TargetSSH:
-		p.set(stepTLS, checkSkipped, "SSH has encryption of its own", "")
+		p.set(stepTLS, api.CheckSkipped, "SSH has encryption of its own", "")
 		return true
 	case cmp.Or(t.Options.Scheme, api.SchemeHTTPS) == api.SchemeHTTP:
-		p.set(stepTLS, checkSkipped, "plain HTTP: NTLM seals every message, but does not prove whose server it is beyond the domain", "prefer https where the host has a certificate")
-		p.set(stepHostKey, checkSkipped, "WinRM has none", "")
+		p.set(stepTLS, api.CheckSkipped, "plain HTTP: NTLM seals every message, but does not prove whose server it is beyond the domain", "prefer https where the host has a certificate")
+		p.set(stepHostKey, api.CheckSkipped, "WinRM has none", "")
 		return true
 	}
-	p.set(stepHostKey, checkSkipped, "WinRM has none", "")
+	p.set(stepHostKey, api.CheckSkipped, "WinRM has none", "")
 	config, err := connector{target: t}.tls()
 	if err != nil {
 		p.fail(stepTLS, &api.ErrorInfo{Code: api.CodeCertificateUntrusted, Message: err.Error()})
@@ -196,7 +162,7 @@ func (p *preflight) secure(ctx context.Context) bool {
 	}
 	state := conn.(*tls.Conn).ConnectionState()
 	_ = conn.Close()
-	p.set(stepTLS, checkOK, fmt.Sprintf("%s, certificate valid until %s", tls.VersionName(state.Version), state.PeerCertificates[0].NotAfter.Format(time.DateOnly)), "")
+	p.set(stepTLS, api.CheckOK, fmt.Sprintf("%s, certificate valid until %s", tls.VersionName(state.Version), state.PeerCertificates[0].NotAfter.Format(time.DateOnly)), "")
 	return true
 }
 
@@ -220,9 +186,9 @@ func (p *preflight) connected(ctx context.Context) bool {
 // signedIn: host key and authentication are proved.
 func (p *preflight) signedIn() {
 	if p.request.Target.Kind == api.TargetSSH {
-		p.set(stepHostKey, checkOK, "the host shows a known key", "")
+		p.set(stepHostKey, api.CheckOK, "the host shows a known key", "")
 	}
-	p.set(stepAuthentication, checkOK, fmt.Sprintf("identity %q is let in", p.identity.name), "")
+	p.set(stepAuthentication, api.CheckOK, fmt.Sprintf("identity %q is let in", p.identity.name), "")
 }
 
 // blame finds the step that an error belongs to.
@@ -242,7 +208,7 @@ func (p *preflight) blame(err error) {
 	case e.Code == api.CodeIdentityUnusable, e.Code == api.CodeIdentityMissing:
 		p.fail(stepAuthentication, e)
 	case errors.As(err, &connect) && strings.HasPrefix(connect.Stage, "handshake"):
-		p.set(stepPort, checkFailed, "something answers on the port, but it is no SSH server: "+e.Message, "is the port right?")
+		p.set(stepPort, api.CheckFailed, "something answers on the port, but it is no SSH server: "+e.Message, "is the port right?")
 	case p.request.Target.Kind == api.TargetSSH && e.Code == api.CodeTargetUnreachable:
 		p.fail(stepPort, e)
 	default:
@@ -274,19 +240,19 @@ func (p *preflight) looked(ctx context.Context) bool {
 		p.fail(stepSession, remoteError(p.link.cause(err)))
 		return false
 	}
-	p.set(stepSession, checkOK, "a session opens and runs commands", "")
+	p.set(stepSession, api.CheckOK, "a session opens and runs commands", "")
 	if old := p.facts.tooOld(); old != "" {
-		p.set(stepEdition, checkFailed, old, "install PowerShell 7.4 or later on the host, or Windows Management Framework 5.1")
+		p.set(stepEdition, api.CheckFailed, old, "install PowerShell 7.4 or later on the host, or Windows Management Framework 5.1")
 		return false
 	}
-	p.set(stepEdition, checkOK, strings.TrimSpace(fmt.Sprintf("PowerShell %s %s", p.facts.version, p.facts.edition)), "")
+	p.set(stepEdition, api.CheckOK, strings.TrimSpace(fmt.Sprintf("PowerShell %s %s", p.facts.version, p.facts.edition)), "")
 	switch p.way {
 	case wayFile:
-		p.set(stepLanguage, checkOK, p.facts.language, "")
+		p.set(stepLanguage, api.CheckOK, p.facts.language, "")
 	case wayText:
-		p.set(stepLanguage, checkWarning, p.facts.language+": scripts run as text, without a file of their own and without formatted output", "use another session configuration for scripts that need more")
+		p.set(stepLanguage, api.CheckWarning, p.facts.language+": scripts run as text, without a file of their own and without formatted output", "use another session configuration for scripts that need more")
 	case wayCommands:
-		p.set(stepLanguage, checkWarning, p.facts.language+": only plain commands with literal values run", "use another session configuration for scripts")
+		p.set(stepLanguage, api.CheckWarning, p.facts.language+": only plain commands with literal values run", "use another session configuration for scripts")
 	}
 	return true
 }
@@ -295,17 +261,17 @@ func (p *preflight) looked(ctx context.Context) bool {
 func (p *preflight) tried(ctx context.Context) {
 	p.doubleHop()
 	if p.way != wayFile {
-		p.set(stepPolicy, checkSkipped, "no script files are run here", "")
+		p.set(stepPolicy, api.CheckSkipped, "no script files are run here", "")
 		return
 	}
 	policy := ""
 	if p.facts.unix {
-		p.set(stepPolicy, checkOK, "not enforced on this system", "")
+		p.set(stepPolicy, api.CheckOK, "not enforced on this system", "")
 	} else {
 		if out, err := p.quiet(ctx, localScript("[string](Get-ExecutionPolicy)")); err == nil && len(out) == 1 {
 			policy = textOf(out[0])
 		}
-		p.set(stepPolicy, checkOK, policy, "")
+		p.set(stepPolicy, api.CheckOK, policy, "")
 	}
 	refused, err := p.prepareFile(ctx)
 	if err != nil {
@@ -319,7 +285,7 @@ func (p *preflight) tried(ctx context.Context) {
 	var ended *pipelineError
 	switch {
 	case errors.As(err, &ended) && !p.facts.unix:
-		p.set(stepPolicy, checkFailed, strings.TrimSpace(policy+": "+ended.Error()), "let script files run with `Set-ExecutionPolicy RemoteSigned`, as an administrator of the host")
+		p.set(stepPolicy, api.CheckFailed, strings.TrimSpace(policy+": "+ended.Error()), "let script files run with `Set-ExecutionPolicy RemoteSigned`, as an administrator of the host")
 	case err != nil:
 		p.fail(stepSession, remoteError(p.link.cause(err)))
 	}
@@ -331,11 +297,11 @@ func (p *preflight) doubleHop() {
 	t := p.request.Target
 	switch {
 	case p.facts.unix:
-		p.set(stepDoubleHop, checkSkipped, "not a Windows host", "")
+		p.set(stepDoubleHop, api.CheckSkipped, "not a Windows host", "")
 	case t.Kind == api.TargetWinRM && o.Auth == api.AuthBasic, t.Kind == api.TargetSSH && p.identity.Password != "" && p.identity.Key == "":
-		p.set(stepDoubleHop, checkOK, "the host knows the password, so scripts can sign in to other machines with it", "")
+		p.set(stepDoubleHop, api.CheckOK, "the host knows the password, so scripts can sign in to other machines with it", "")
 	default:
-		p.set(stepDoubleHop, checkWarning, "the host has no credentials of the account, so scripts cannot reach file shares and other machines with it",
+		p.set(stepDoubleHop, api.CheckWarning, "the host has no credentials of the account, so scripts cannot reach file shares and other machines with it",
 			"copy what scripts need beforehand, run them where the data is, or let the host delegate (resource-based constrained delegation)")
 	}
 }

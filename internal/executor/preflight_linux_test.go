@@ -19,11 +19,18 @@ import (
 func states(r api.ConnectionResult) string {
 	var list []string
 	for _, c := range r.Checks {
-		if c.State != checkSkipped {
+		if c.State != api.CheckSkipped {
 			list = append(list, c.Name+" "+c.State)
 		}
 	}
 	return strings.Join(list, ", ")
+}
+
+func inspectTarget(t *testing.T, e *Executor, target api.TargetSpec) api.ConnectionResult {
+	t.Helper()
+	r, failed := e.InspectTarget(t.Context(), target, "")
+	require.Nil(t, failed)
+	return r
 }
 
 func TestConnectionThatWorks(t *testing.T) {
@@ -32,7 +39,7 @@ func TestConnectionThatWorks(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := at(t)
-			r := s.executor(t, Config{}).TestConnection(t.Context(), s.target, "")
+			r := inspectTarget(t, s.executor(t, Config{}), s.target)
 			require.True(t, r.OK, "%+v", r)
 			require.Empty(t, r.Cause)
 			require.Equal(t, "Core", r.Edition)
@@ -48,9 +55,6 @@ func TestConnectionThatWorks(t *testing.T) {
 			require.Equal(t, want, states(r))
 		})
 	}
-	r := sharedExecutor(t).TestConnection(t.Context(), api.TargetSpec{Kind: api.TargetLocal}, "")
-	require.True(t, r.OK)
-	require.Equal(t, "session ok, edition ok, language_mode ok", states(r))
 }
 
 // closedPort is one that nothing listens on.
@@ -106,15 +110,15 @@ func TestConnectionFaults(t *testing.T) {
 			s := c.at(t)
 			c.spoil(t, s)
 			e := s.executor(t, Config{OpenTimeout: 20 * time.Second})
-			r := e.TestConnection(t.Context(), s.target, "")
+			r := inspectTarget(t, e, s.target)
 			require.False(t, r.OK)
-			failed := slices.IndexFunc(r.Checks, func(c api.ConnectionCheck) bool { return c.State == checkFailed })
+			failed := slices.IndexFunc(r.Checks, func(c api.ConnectionCheck) bool { return c.State == api.CheckFailed })
 			require.Equal(t, c.step, r.Checks[failed].Name, "%+v", r)
 			require.Equal(t, r.Cause, r.Checks[failed].Detail)
 			require.Contains(t, r.Cause, c.cause)
 			require.Contains(t, r.Checks[failed].Advice, c.tell)
 			for _, later := range r.Checks[failed+1:] {
-				require.Equal(t, checkSkipped, later.State, "%+v", r)
+				require.Equal(t, api.CheckSkipped, later.State, "%+v", r)
 			}
 			run := runScript(t, e, "1", Request{Target: s.target})
 			require.Equal(t, api.StateFailed, run.result.State)

@@ -1,6 +1,7 @@
 package executor
 
 import (
+	"bytes"
 	"encoding/json"
 	"slices"
 	"strings"
@@ -238,11 +239,18 @@ func (r *recorder) text(stream, text string) {
 
 // data records something that has more than text.
 func (r *recorder) data(stream, text string, v any) {
-	b, err := json.Marshal(v)
-	if err != nil {
-		b = nil // cannot happen: the types are ours
+	r.put(api.Record{Stream: stream, Text: text, Object: marshal(v)})
+}
+
+// marshal writes JSON as package masking expects it: with the fewest escapes.
+func marshal(v any) json.RawMessage {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if enc.Encode(v) != nil {
+		return nil // cannot happen: the types are ours
 	}
-	r.put(api.Record{Stream: stream, Text: text, Object: b})
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 }
 
 // put numbers and hands out one record. Beyond the limit it drops.

@@ -47,7 +47,7 @@ type link interface {
 func (a *attempt) runRemote(ctx context.Context) (result api.Result) {
 	r := &remote{
 		attempt: a, session: newSession(), gone: make(chan struct{}),
-		token: "epo-" + randomName() + randomName(),
+		token: newToken(),
 	}
 	defer func() { r.close(result.State == api.StateCancelled) }()
 	if failed := r.prepare(ctx); failed != nil {
@@ -58,6 +58,9 @@ func (a *attempt) runRemote(ctx context.Context) (result api.Result) {
 	}
 	return r.main(ctx)
 }
+
+// newToken names a directory that nobody can guess.
+func newToken() string { return "epo-" + randomName() + randomName() }
 
 // prepare connects and does everything up to the script's start. Whatever fails
 // here, the script has not run.

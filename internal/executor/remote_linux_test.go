@@ -153,18 +153,6 @@ func comparable(o outcome) string {
 	return b.String()
 }
 
-// leftovers are private directories that targets of this machine still have.
-func leftovers(t *testing.T) map[string]bool {
-	t.Helper()
-	found, err := filepath.Glob(filepath.Join(os.TempDir(), "epo-"+strings.Repeat("[0-9a-f]", 32)))
-	require.NoError(t, err)
-	set := map[string]bool{}
-	for _, dir := range found {
-		set[dir] = true
-	}
-	return set
-}
-
 // TestRemoteDirectoryIsPrivateAndGone: while the script runs nobody else can
 // enter its directory; afterwards it is gone, however the script ended.
 func TestRemoteDirectoryIsPrivateAndGone(t *testing.T) {

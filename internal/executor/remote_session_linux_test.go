@@ -102,7 +102,7 @@ func TestEndpointWithoutLanguage(t *testing.T) {
 	require.Equal(t, api.StateFailed, o.result.State)
 	require.Equal(t, "CommandNotFoundException", o.result.Error.ErrorID, "%+v", o.result.Error)
 
-	r := e.TestConnection(t.Context(), s.target, "")
+	r := inspectTarget(t, e, s.target)
 	require.True(t, r.OK, "%+v", r)
 	require.Contains(t, states(r), "language_mode warning")
 }
@@ -122,7 +122,7 @@ func TestConstrainedEndpoint(t *testing.T) {
 	o = runScript(t, e, "[IO.File]::ReadAllText('/etc/hostname')", Request{Target: s.target})
 	require.Contains(t, strings.Join(o.texts(api.StreamError), ""), "in this language mode")
 
-	r := e.TestConnection(t.Context(), s.target, "")
+	r := inspectTarget(t, e, s.target)
 	require.True(t, r.OK, "%+v", r)
 	require.Contains(t, states(r), "language_mode warning")
 }

@@ -21,6 +21,10 @@ type winrmLink struct{ shell *winrm.Transport }
 // what it runs.
 const shellIdle = 3 * time.Minute
 
+// operationTimeout is how long a server may take for one answer, the start of an
+// engine included.
+const operationTimeout = 45 * time.Second
+
 // connectWinRM makes the shell; the connection is made when it is first used.
 func (c connector) connectWinRM() (link, error) {
 	config, err := c.winrmConfig()
@@ -39,7 +43,7 @@ func (c connector) winrmConfig() (winrm.Config, error) {
 	u := url.URL{Scheme: cmp.Or(o.Scheme, api.SchemeHTTPS), Host: c.target.HostPort(), Path: o.Path}
 	config := winrm.Config{
 		URL: u.String(), ConfigurationName: o.ConfigurationName, Locale: o.Culture,
-		IdleTimeout: shellIdle, Logger: c.config.Logger,
+		IdleTimeout: shellIdle, OperationTimeout: operationTimeout, Logger: c.config.Logger,
 	}
 	var err error
 	if u.Scheme == api.SchemeHTTPS {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 )
 
 // automaton finds all patterns of a set in one pass (Aho-Corasick). Nodes are
@@ -130,6 +131,11 @@ type span struct{ from, to int }
 // the node at its beginning knows.
 func (a *automaton) find(at uint32, text string) (found []span, end uint32) {
 	for i := 0; i < len(text); i++ {
+		if text[i] == ellipsis[0] && at != 0 && strings.HasPrefix(text[i:], ellipsis) {
+			if n := a.begun(at); n > 0 {
+				found = join(found, span{max(0, i-n), i})
+			}
+		}
 		if at == 0 {
 			if at = a.root[text[i]]; at == 0 {
 				continue
@@ -143,6 +149,10 @@ func (a *automaton) find(at uint32, text string) (found []span, end uint32) {
 	}
 	return found, at
 }
+
+// ellipsis is where PowerShell's formatter cuts a value off: half of a pattern
+// before it counts as one.
+const ellipsis = "…"
 
 // join adds a span that ends last and takes in those that it overlaps.
 func join(list []span, s span) []span {

@@ -132,6 +132,17 @@ func TestShortSecretsAreRefused(t *testing.T) {
 	require.Equal(t, json.RawMessage(`"sixsix"`), none.JSON(json.RawMessage(`"sixsix"`)))
 }
 
+// TestFormatterCuts: a value that a table cuts off is hidden as far as it is
+// shown, if that is half of it or more.
+func TestFormatterCuts(t *testing.T) {
+	t.Parallel()
+	m, _ := New([]Secret{{"a", "correct horse battery"}})
+	require.Equal(t, "x *** y", m.Text("x correct horse battery y"))
+	require.Equal(t, "x ***… y", m.Text("x correct horse… y"))
+	require.Equal(t, "x corre… y", m.Text("x corre… y"))
+	require.Equal(t, "***…"+Mask, m.Text("correct horse b…correct horse battery"))
+}
+
 func TestOverlapsAndCuts(t *testing.T) {
 	t.Parallel()
 	m, _ := New([]Secret{{"a", "secret-one"}, {"b", "one-secret"}, {"c", "secret"}})

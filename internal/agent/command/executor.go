@@ -32,10 +32,11 @@ func (e localExecutor) Run(ctx context.Context, w agent.Work, emit func(api.Reco
 
 // InspectTarget implements agent.Executor.
 func (e localExecutor) InspectTarget(ctx context.Context, target api.ClaimedTarget) (api.ConnectionResult, *api.ErrorInfo) {
-	if target.Kind != api.TargetLocal {
-		return api.ConnectionResult{}, &api.ErrorInfo{Code: api.CodeInvalidArgument, Message: "this agent cannot reach targets of kind " + target.Kind}
+	spec, err := api.DecodeTarget(target.Kind, target.Options)
+	if err != nil {
+		return api.ConnectionResult{}, &api.ErrorInfo{Code: api.CodeTargetUnsupported, Message: err.Error()}
 	}
-	return e.Executor.InspectLocal(ctx)
+	return e.Executor.InspectTarget(ctx, spec, target.Name)
 }
 
 // Describe implements agent.Executor.

@@ -2,6 +2,7 @@ package command
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -87,7 +88,10 @@ func testTarget(cmd *cobra.Command, flags targetFlags, asJSON bool) error {
 		return err
 	}
 	defer e.Close()
-	result := e.TestConnection(cmd.Context(), spec, "")
+	result, failed := e.InspectTarget(cmd.Context(), spec, "")
+	if failed != nil {
+		return errors.New(failed.Message)
+	}
 	if err := printConnection(cmd.OutOrStdout(), result, asJSON); err != nil {
 		return err
 	}
