@@ -4,7 +4,7 @@ create function epo.count_records(chunk text) returns bigint
 language sql immutable
 return case
   when chunk = '' then 0
-  else length(chunk) - length(replace(chunk, E'\n', '')) + case when right(chunk, 1) = E'\n' then 0 else 1 end
+  else octet_length(chunk) - octet_length(replace(chunk, E'\n', '')) + case when chunk like E'%\n' then 0 else 1 end
 end;
 comment on function epo.count_records(text) is 'Number of lines of a chunk.';
 

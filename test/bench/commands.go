@@ -33,6 +33,10 @@ func (b *bench) packages() error {
 		{"cold start of a PowerShell, for comparison", "–", "./internal/executor", "BenchmarkHandOut/cold", "5x", "ns/op"},
 		{"REST page of 20 rows, secured against unsecured handler", "–", "./internal/server", "BenchmarkREST/page", "1x", "secured/unsecured"},
 		{"REST one row, secured against unsecured handler", "–", "./internal/server", "BenchmarkREST/row", "1x", "secured/unsecured"},
+		{"500 run pages open, memory of the server for each", "–", "./internal/server", "BenchmarkFollowers", "1000x", "KiB/follower"},
+		{"500 run pages open, a durable line in the page's hands, p99", "≤ 250 ms", "./internal/server", "BenchmarkFollowers", "1000x", "line-p99-ms"},
+		{"search of 1,000,000 records for one, to the last call", "≤ 3 s", "./db", "BenchmarkSearchLog/rare", "3x", "ns/op"},
+		{"search of 1,000,000 records, the longest call", "–", "./db", "BenchmarkSearchLog/rare", "3x", "longest-ms"},
 		{"pipeline on an open pool, scripted peer, p50", "–", "./psrp", "BenchmarkPipeline", "2000x", "p50-µs"},
 		{"CLIXML decoding of objects", "–", "./psrp/clixml", "BenchmarkDecodeObject", "1s", "MB/s"},
 	} {
@@ -41,8 +45,13 @@ func (b *bench) packages() error {
 			return err
 		}
 		shown := fmt.Sprintf("%.4g %s", value, strings.TrimPrefix(strings.TrimPrefix(g.unit, "p50-"), "secured/unsecured"))
-		if g.unit == "ns/op" {
+		switch g.unit {
+		case "ns/op":
 			shown = ms(time.Duration(value))
+		case "line-p99-ms", "longest-ms":
+			shown = ms(time.Duration(value * float64(time.Millisecond)))
+		case "KiB/follower":
+			shown = fmt.Sprintf("%.0f KiB", value)
 		}
 		b.add(g.what, g.goal, "%s", shown)
 	}

@@ -98,4 +98,9 @@ func quantile(values []time.Duration, q float64) time.Duration {
 	return values[min(len(values)-1, int(q*float64(len(values))))]
 }
 
-func ms(d time.Duration) string { return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond)) }
+func ms(d time.Duration) string {
+	if d >= time.Second {
+		return fmt.Sprintf("%.2f s", d.Seconds())
+	}
+	return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond))
+}
