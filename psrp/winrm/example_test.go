@@ -4,18 +4,21 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/epo-dev/epo/psrp"
 	"github.com/epo-dev/epo/psrp/winrm"
+	"github.com/epo-dev/epo/psrp/winrm/winrmtest"
 )
 
-// A script is run on a Windows host, with a domain account over HTTPS.
+// A script is run on a Windows host, with a domain account. On plain HTTP every
+// body is sealed; with https:// the server's certificate is verified.
 func Example() {
 	ctx := context.Background()
+	address, stop := exampleServer() // as "http://server.example"
+	defer stop()
 	transport, err := winrm.New(winrm.Config{
-		URL:  "https://server.example",
-		Auth: winrm.NTLM{User: `EXAMPLE\deploy`, Password: winrm.Password(os.Getenv("DEPLOY_PASSWORD"))},
+		URL:  address,
+		Auth: winrm.NTLM{User: `EXAMPLE\deploy`, Password: "correct horse"},
 	})
 	if err != nil {
 		fmt.Println(err)
@@ -32,7 +35,7 @@ func Example() {
 		return
 	}
 	defer func() { _ = pool.Close(ctx) }()
-	run, err := pool.Start(ctx, psrp.Script("Get-Service WinRM | Select-Object Status"))
+	run, err := pool.Start(ctx, psrp.Script("'one', 'two' | ForEach-Object ToUpper"))
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -47,6 +50,22 @@ func Example() {
 			fmt.Println(output.Value)
 		}
 	}
+	// Output:
+	// ONE
+	// TWO
+}
+
+// exampleServer stands for a Windows host.
+func exampleServer() (address string, stop func()) {
+	found, err := foundEngine()
+	if err != nil {
+		panic(err)
+	}
+	s := winrmtest.NewServer(winrmtest.Config{
+		Engine: winrmtest.PowerShell(append([]string{found.Path}, found.Args...)),
+		NTLM:   &winrmtest.Account{Domain: "EXAMPLE", User: "deploy", Password: "correct horse"},
+	})
+	return s.URL(), s.Close
 }
 
 // Authentication that needs TLS is refused before anything is sent.
