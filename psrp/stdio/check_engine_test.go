@@ -53,11 +53,19 @@ func TestCheck03_LargeScriptRunsOnceAndIntact(t *testing.T) {
 func TestCheck04_ManyObjectsInOrder(t *testing.T) {
 	t.Parallel()
 	pool := enginePool(t, psrp.Config{MaxQueueBytes: 64 << 10})
-	r := script(t, pool, "1..10000")
-	require.Len(t, r.outputs(), 10_000)
-	for i, v := range r.outputs() {
-		require.Equal(t, int32(i+1), v)
+	run, err := pool.Start(ctx(t), psrp.Script("1..100000"))
+	require.NoError(t, err)
+	n := int32(0)
+	for event, err := range run.Events(ctx(t)) {
+		require.NoError(t, err)
+		if o, ok := event.(psrp.OutputEvent); ok {
+			if n++; o.Value != n {
+				require.Equal(t, n, o.Value)
+			}
+		}
 	}
+	require.Equal(t, int32(100_000), n)
+	require.NoError(t, run.Close(ctx(t)))
 }
 
 func TestCheck05_LargeStringAndBytes(t *testing.T) {
