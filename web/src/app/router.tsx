@@ -4,7 +4,7 @@ import { Empty, Failure, Loading } from "@/components/ui/States";
 import { listOf, oneOf, parseSearch, stringifySearch, text, whole, type Search } from "./search";
 import { Shell } from "./Shell";
 
-const scriptTabs = ["source", "versions", "difference", "runs"] as const;
+const scriptTabs = ["source", "inspection", "versions", "difference", "runs"] as const;
 const targetTabs = ["log", "objects"] as const;
 const streams = ["output", "object", "error", "warning", "verbose", "debug", "information", "progress", "host", "system"] as const;
 

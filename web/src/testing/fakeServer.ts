@@ -165,6 +165,7 @@ const reserved = new Set(["select", "order", "limit", "offset"]);
 /** matches knows the operators that the console uses. */
 function matches(row: Row, name: string, filter: string): boolean {
   if (reserved.has(name)) return true;
+  if (name === "or") return filter.slice(1, -1).split(/,(?![^(]*\))/).some((part) => matches(row, part.slice(0, part.indexOf(".")), part.slice(part.indexOf(".") + 1)));
   const value = row[name];
   const dot = filter.indexOf(".");
   const wanted = filter.slice(dot + 1);

@@ -3,11 +3,24 @@ import { plain } from "@/lib/text";
 import { Loading } from "./States";
 import css from "./Code.module.css";
 
+/** CodeMark is a place in the source that something is said about. Lines and columns start with 1; the end is not included. */
+export interface CodeMark {
+  line: number;
+  column: number;
+  endLine: number;
+  endColumn: number;
+  message: string;
+  tone: "bad" | "warn";
+}
+
 export interface CodeProps {
   value: string;
   label: string;
   /** Makes the text writable. */
   onChange?: (value: string) => void;
+  marks?: readonly CodeMark[];
+  /** A line to scroll to and to set off. */
+  line?: number | undefined;
 }
 
 export interface CodeDifferenceProps {

@@ -1,5 +1,6 @@
 import { TextInput } from "@mantine/core";
 import { Link } from "@tanstack/react-router";
+import { useMemo } from "react";
 import { ButtonLink } from "@/components/ui/ButtonLink";
 import { LoadMore } from "@/components/ui/LoadMore";
 import { Page, Panel } from "@/components/ui/Page";
@@ -9,14 +10,16 @@ import { Table, type Column } from "@/components/ui/Table";
 import { When } from "@/components/ui/When";
 import { useMay } from "@/lib/roles";
 import type { Script } from "@/lib/schema";
+import { useSigns, type Sign } from "../api/getSigns";
 import { useScripts } from "../api/getScripts";
+import { VersionSign } from "./InspectionSign";
 
 interface Props {
   search: string;
   onSearch: (search: string) => void;
 }
 
-const columns: readonly Column<Script>[] = [
+const columns = (signs: Record<string, Sign>): readonly Column<Script>[] => [
   {
     title: "Name",
     cell: (script) => (
@@ -27,6 +30,7 @@ const columns: readonly Column<Script>[] = [
   },
   { title: "Description", cell: (script) => (script.description ? <SafeText>{script.description}</SafeText> : <span className="epo-quiet">–</span>) },
   { title: "Version", number: true, cell: (script) => script.latest_version ?? "–" },
+  { title: "Inspection", cell: (script) => <VersionSign sign={signs[script.latest_version_id ?? ""]} /> },
   { title: "Changed", cell: (script) => <When at={script.updated_at} relative /> },
 ];
 
@@ -52,13 +56,15 @@ export function ScriptListPage({ search, onSearch }: Props) {
 
 function ScriptTable({ search, operate }: { search: string; operate: boolean }) {
   const query = useScripts(search);
+  const ids = useMemo(() => (query.data?.pages.flat() ?? []).map((s) => s.latest_version_id).filter((id) => id !== null), [query.data]);
+  const signs = useSigns(ids);
   if (query.data === undefined) return query.isError ? <Failure error={query.error} retry={() => void query.refetch()} /> : <Loading />;
   const scripts = query.data.pages.flat();
   if (scripts.length === 0 && search !== "") return <Empty title="No script has this in its name" />;
   if (scripts.length === 0) return <Empty title="No scripts yet">{operate ? <Link to="/scripts/new">Push the first one</Link> : "An operator can push one."}</Empty>;
   return (
     <>
-      <Table label="Scripts" columns={columns} rows={scripts} rowKey={(script) => script.id} />
+      <Table label="Scripts" columns={columns(signs.data ?? {})} rows={scripts} rowKey={(script) => script.id} />
       <LoadMore query={query} />
     </>
   );

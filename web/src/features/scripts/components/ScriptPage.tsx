@@ -9,11 +9,12 @@ import { Empty } from "@/components/ui/States";
 import { useMay } from "@/lib/roles";
 import type { Script } from "@/lib/schema";
 import { useScript } from "../api/getScript";
+import { InspectionTab } from "./InspectionTab";
 import { SourceTab } from "./SourceTab";
 import { VersionsTab } from "./VersionsTab";
 import { DifferenceTab } from "./DifferenceTab";
 
-export const scriptTabs = ["source", "versions", "difference", "runs"] as const;
+export const scriptTabs = ["source", "inspection", "versions", "difference", "runs"] as const;
 export type ScriptTab = (typeof scriptTabs)[number];
 
 export interface ScriptView {
@@ -22,6 +23,8 @@ export interface ScriptView {
   version?: number | undefined;
   from?: number | undefined;
   to?: number | undefined;
+  /** A line of the source that a link leads to. */
+  line?: number | undefined;
 }
 
 interface Props {
@@ -48,14 +51,18 @@ export function ScriptPage({ scriptId, view, onView, runs }: Props) {
               </div>
             )}
             <Panel>
-              <Tabs value={view.tab} onChange={(tab) => onView({ ...view, tab: (tab ?? "source") as ScriptTab })} keepMounted={false}>
+              <Tabs value={view.tab} onChange={(tab) => onView({ ...view, line: undefined, tab: (tab ?? "source") as ScriptTab })} keepMounted={false}>
                 <Tabs.List aria-label="Script">
                   <Tabs.Tab value="source">Source</Tabs.Tab>
+                  <Tabs.Tab value="inspection">Parameters</Tabs.Tab>
                   <Tabs.Tab value="versions">Versions</Tabs.Tab>
                   <Tabs.Tab value="difference">Difference</Tabs.Tab>
                   <Tabs.Tab value="runs">Runs</Tabs.Tab>
                 </Tabs.List>
                 <Tabs.Panel value="source">{script.latest_version_id ? <SourceTab script={script} view={view} onView={onView} /> : <Empty title="No version yet" />}</Tabs.Panel>
+                <Tabs.Panel value="inspection">
+                  <InspectionTab script={script} view={view} onView={onView} />
+                </Tabs.Panel>
                 <Tabs.Panel value="versions">
                   <VersionsTab script={script} view={view} onView={onView} />
                 </Tabs.Panel>

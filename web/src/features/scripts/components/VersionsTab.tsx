@@ -1,4 +1,5 @@
 import { Button, Group } from "@mantine/core";
+import { useMemo } from "react";
 import { Data } from "@/components/ui/Data";
 import { SafeText } from "@/components/ui/SafeText";
 import { Empty } from "@/components/ui/States";
@@ -6,7 +7,9 @@ import { Table, type Column } from "@/components/ui/Table";
 import { When } from "@/components/ui/When";
 import { size } from "@/lib/bytes";
 import type { Script, ScriptVersion } from "@/lib/schema";
+import { useSigns } from "../api/getSigns";
 import { useVersions } from "../api/getVersions";
+import { VersionSign } from "./InspectionSign";
 import type { ScriptView } from "./ScriptPage";
 
 interface Props {
@@ -18,11 +21,14 @@ interface Props {
 /** VersionsTab lists the versions of a script. They never change. */
 export function VersionsTab({ script, view, onView }: Props) {
   const versions = useVersions(script.id);
+  const ids = useMemo(() => (versions.data ?? []).slice(0, 100).map((v) => v.id), [versions.data]);
+  const signs = useSigns(ids);
   const columns: readonly Column<ScriptVersion>[] = [
     { title: "Version", cell: (v) => v.version },
     { title: "Stored", cell: (v) => <When at={v.created_at} /> },
     { title: "By", cell: (v) => (v.created_by_name ? <SafeText>{v.created_by_name}</SafeText> : "–") },
     { title: "Notes", cell: (v) => (v.notes ? <SafeText>{v.notes}</SafeText> : <span className="epo-quiet">–</span>) },
+    { title: "Inspection", cell: (v) => <VersionSign sign={signs.data?.[v.id]} /> },
     { title: "Size", number: true, cell: (v) => size(v.size_bytes) },
     { title: "SHA-256", cell: (v) => <span className="epo-mono" title={v.sha256}>{v.sha256.slice(0, 12)}…</span> },
     {
