@@ -66,6 +66,7 @@ const targets = createRoute({
   validateSearch: optional((s) => ({ q: text(s["q"]) })),
   component: lazyRouteComponent(() => import("./routes/inventory"), "TargetsRoute"),
 });
+const target = createRoute({ getParentRoute: () => root, path: "/targets/$targetId", component: lazyRouteComponent(() => import("./routes/inventory"), "TargetRoute") });
 const agents = createRoute({ getParentRoute: () => root, path: "/agents", component: lazyRouteComponent(() => import("./routes/inventory"), "AgentsRoute") });
 const users = createRoute({ getParentRoute: () => root, path: "/users", component: lazyRouteComponent(() => import("./routes/admin"), "UsersRoute") });
 const audit = createRoute({
@@ -75,7 +76,7 @@ const audit = createRoute({
   component: lazyRouteComponent(() => import("./routes/admin"), "AuditRoute"),
 });
 
-const routeTree = root.addChildren([home, scripts, newScript, script, pushScript, runScript, runs, run, targets, agents, users, audit]);
+const routeTree = root.addChildren([home, scripts, newScript, script, pushScript, runScript, runs, run, targets, target, agents, users, audit]);
 
 export function newRouter() {
   return createRouter({

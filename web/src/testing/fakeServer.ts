@@ -73,9 +73,10 @@ export class FakeServer {
     const body: unknown = raw === "" ? undefined : JSON.parse(raw);
     this.texts.push(raw);
     this.requests.push({ method: request.method, path: url.pathname + url.search, body });
-    if (url.pathname.startsWith("/auth/")) return this.auth(url.pathname, body as Record<string, string>);
+    if (/^\/auth\/(sign-in|refresh|sign-out)$/.test(url.pathname)) return this.auth(url.pathname, body as Record<string, string>);
     if (url.pathname === "/readyz") return json({ status: 200, body: {} });
     if (request.headers.get("Authorization") !== `Bearer ${this.valid}`) return json(refusal(401, "PGRST301", "the token is not good"));
+    if (url.pathname.startsWith("/auth/")) return this.auth(url.pathname, body as Record<string, string>);
     if (url.pathname === "/events" && this.eventsBlocked) return new Response("blocked", { status: 502 });
     if (url.pathname === "/events") return this.events(url.searchParams.get("run"), signal);
     if (url.pathname === "/log") return new Response(url.searchParams.get("format") === "ndjson" ? '{"seq":1}\n' : "line\n");
@@ -94,8 +95,12 @@ export class FakeServer {
       if (body !== undefined) return json(refusal(400, "invalid_body", "a browser sends none"));
       return json(this.cookie ? this.grant() : refusal(401, "refresh_invalid", "sign in again"));
     }
-    this.cookie = false;
-    return new Response(null, { status: 204 });
+    if (path === "/auth/sign-out") {
+      this.cookie = false;
+      return new Response(null, { status: 204 });
+    }
+    // What people ask of the gateway, by its path.
+    return json(this.functions[path]?.((body ?? {}) as Record<string, unknown>) ?? refusal(404, "not_found", "no such path"));
   }
 
   private grant(): Answer {
@@ -153,6 +158,7 @@ export function refusal(status: number, code: string, message: string): Answer {
 }
 
 function json({ status, body }: Answer): Response {
+  if (status === 204) return new Response(null, { status });
   return new Response(JSON.stringify(body), { status, headers: { "Content-Type": "application/json" } });
 }
 

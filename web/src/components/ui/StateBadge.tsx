@@ -17,6 +17,8 @@ const looks: Record<string, Look> = {
   unknown: ["warn", "?"],
   skipped: ["quiet", "–"],
   abandoned: ["warn", "⊘"],
+  ok: ["good", "✓"],
+  warning: ["warn", "⚠"],
   active: ["good", "✓"],
   online: ["good", "●"],
   away: ["warn", "○"],

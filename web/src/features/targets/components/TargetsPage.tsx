@@ -1,4 +1,5 @@
 import { Button, TextInput } from "@mantine/core";
+import { Link } from "@tanstack/react-router";
 import { useState } from "react";
 import { Data } from "@/components/ui/Data";
 import { LoadMore } from "@/components/ui/LoadMore";
@@ -17,19 +18,22 @@ import { CreateTargetForm } from "./CreateTargetForm";
 interface Props {
   search: string;
   onSearch: (search: string) => void;
+  /** Where to go when a target was made; without it the list stays. */
+  onMade?: (id: string) => void;
 }
 
 /** TargetsPage lists what scripts can run on. */
-export function TargetsPage({ search, onSearch }: Props) {
+export function TargetsPage({ search, onSearch, onMade }: Props) {
   const operate = useMay("operate");
   const [creating, setCreating] = useState(false);
   const places = usePlaces();
+  const close = (): void => setCreating(false);
   return (
     <Page title="Targets" actions={operate && !creating && <Button onClick={() => setCreating(true)}>New target</Button>}>
       {creating && (
         <Panel title="New target" padded>
           <Data query={places} empty={(p) => p.pools.length === 0 && <Empty title="There is no pool yet">Make one on the page of agents.</Empty>}>
-            {(p) => <CreateTargetForm places={p} onDone={() => setCreating(false)} />}
+            {(p) => <CreateTargetForm places={p} onClose={close} onDone={onMade ?? close} />}
           </Data>
         </Panel>
       )}
@@ -47,9 +51,10 @@ function Targets({ search, agentName }: { search: string; agentName: (id: string
   const targets = query.data.pages.flat();
   if (targets.length === 0) return <Empty title={search === "" ? "No targets yet" : "No target has this in its name"} />;
   const columns: readonly Column<Target>[] = [
-    { title: "Name", cell: (t) => <SafeText>{t.name}</SafeText> },
+    { title: "Name", cell: (t) => <Link to="/targets/$targetId" params={{ targetId: t.id }}><SafeText>{t.name}</SafeText></Link> },
     { title: "State", cell: (t) => (t.disabled ? <StateBadge state="disabled" /> : "usable") },
     { title: "Kind", cell: (t) => t.kind },
+    { title: "Address", cell: (t) => (typeof t.options["address"] === "string" ? <SafeText>{t.options["address"]}</SafeText> : <span className="epo-quiet">–</span>) },
     { title: "Pool", cell: (t) => <SafeText>{t.pool_name}</SafeText> },
     { title: "Agent", cell: (t) => (t.agent_id === null ? <span className="epo-quiet">any of the pool</span> : <SafeText>{agentName(t.agent_id) ?? t.agent_id}</SafeText>) },
     { title: "Made", cell: (t) => <When at={t.created_at} relative /> },

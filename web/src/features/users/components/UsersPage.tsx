@@ -1,4 +1,5 @@
-import { CommandLine } from "@/components/ui/CommandLine";
+import { Button } from "@mantine/core";
+import { useState } from "react";
 import { LoadMore } from "@/components/ui/LoadMore";
 import { Page, Panel } from "@/components/ui/Page";
 import { SafeText } from "@/components/ui/SafeText";
@@ -9,6 +10,9 @@ import { When } from "@/components/ui/When";
 import { useMay } from "@/lib/roles";
 import type { UserRow } from "@/lib/schema";
 import { useUsers } from "../api/getUsers";
+import { CreateUserPanel } from "./CreateUserPanel";
+import { roles } from "./RoleChoice";
+import { UserActions } from "./UserActions";
 
 const columns: readonly Column<UserRow>[] = [
   { title: "Name", cell: (u) => <SafeText>{u.name}</SafeText> },
@@ -18,22 +22,20 @@ const columns: readonly Column<UserRow>[] = [
   { title: "Last sign-in", cell: (u) => (u.last_sign_in_at ? <When at={u.last_sign_in_at} relative /> : "never") },
 ];
 
-const roles: readonly { role: string; may: string }[] = [
-  { role: "operator", may: "Pushes scripts, makes targets and pools, starts and cancels runs. Reads all but the audit log." },
-  { role: "auditor", may: "Reads everything, the audit log included. Changes nothing." },
-  { role: "admin", may: "All of this, and users, roles and agents." },
-];
-
-/** UsersPage lists people and what their roles mean. */
+/** UsersPage lists people and what their roles mean; an administrator lets them in, says what they may do, and shuts them out. */
 export function UsersPage() {
   const administer = useMay("administer");
+  const [creating, setCreating] = useState(false);
   const query = useUsers();
+  const users = query.data?.pages.flat();
+  const all = administer ? [...columns, { title: "Change", cell: (u: UserRow) => <UserActions user={u} /> }] : columns;
   return (
-    <Page title="Users and roles">
+    <Page title="Users and roles" actions={administer && !creating && <Button onClick={() => setCreating(true)}>New user</Button>}>
+      {creating && <CreateUserPanel onClose={() => setCreating(false)} />}
       <Panel title="Users">
-        {query.data === undefined && (query.isError ? <Failure error={query.error} retry={() => void query.refetch()} /> : <Loading />)}
-        {query.data?.pages.flat().length === 0 && <Empty title="Nobody to see">Your roles show you no other users.</Empty>}
-        {query.data && query.data.pages.flat().length > 0 && <Table label="Users" columns={columns} rows={query.data.pages.flat()} rowKey={(u) => u.id} />}
+        {users === undefined && (query.isError ? <Failure error={query.error} retry={() => void query.refetch()} /> : <Loading />)}
+        {users?.length === 0 && <Empty title="Nobody to see">Your roles show you no other users.</Empty>}
+        {users !== undefined && users.length > 0 && <Table label="Users" columns={all} rows={users} rowKey={(u) => u.id} />}
         <LoadMore query={query} />
       </Panel>
       <Panel title="Roles">
@@ -47,7 +49,7 @@ export function UsersPage() {
           rowKey={(r) => r.role}
         />
       </Panel>
-      {administer && <CommandLine label="Users are made on the server's machine" command="epo admin user create NAME --role operator" />}
+      {!administer && <div className="epo-quiet">Administrators make users and change what they may do. Your own password you change in the user menu.</div>}
     </Page>
   );
 }
