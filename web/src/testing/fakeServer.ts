@@ -100,7 +100,7 @@ export class FakeServer {
       return new Response(null, { status: 204 });
     }
     // What people ask of the gateway, by its path.
-    return json(this.functions[path]?.((body ?? {}) as Record<string, unknown>) ?? refusal(404, "not_found", "no such path"));
+    return json(this.functions[path]?.(body ?? {}) ?? refusal(404, "not_found", "no such path"));
   }
 
   private grant(): Answer {

@@ -45,7 +45,7 @@ export function CreateTargetForm({ places, onDone, onClose }: Props) {
           </Alert>
         )}
         <TextInput label="Name" required maxLength={200} maw={360} value={name} onChange={(e) => setName(e.currentTarget.value)} />
-        <Radio.Group label="Kind" value={kind} onChange={(next) => setKind(next as TargetKind)}>
+        <Radio.Group label="Kind" value={kind} onChange={(next) => setKind(next)}>
           <Stack gap={6} mt={6}>
             {kinds.map((k) => (
               <Radio key={k.kind} value={k.kind} label={k.label} description={k.help} />
