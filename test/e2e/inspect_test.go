@@ -36,8 +36,8 @@ func testInspection(t *testing.T, s *stack) {
 	require.Equal(t, "done", found.State)
 	require.False(t, *found.OK)
 
-	require.Contains(t, u.run("script", "push", file).stderr, file+":2:10: Missing ')' after expression")
-	require.Contains(t, u.ok("script", "show", "broken"), "broken:2:10: ")
+	require.Contains(t, u.run("script", "push", file).stderr, file+":2:11: Missing closing ')' after expression")
+	require.Contains(t, u.ok("script", "show", "broken"), "broken:2:11: ")
 	r := u.run("run", "start", "--script", "broken", "--target", "local")
 	require.Equal(t, 1, r.code)
 	require.Contains(t, r.stderr, "syntax error in line 2")
