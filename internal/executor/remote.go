@@ -195,6 +195,7 @@ func (r *remote) died(cause error, told string) api.Result {
 const (
 	cleanTimeout = 10 * time.Second
 	leaveTimeout = 5 * time.Second
+	reapTimeout  = 30 * time.Second
 	hurryTimeout = 2 * time.Second // after a cancel, for all of it
 )
 
@@ -254,13 +255,13 @@ func (r *remote) reaped() string {
 	}
 	if err := r.reap(); err != nil {
 		r.executor.config.Logger.Warn("executor: an engine may be left on a target", "target", r.request.Target.Name(), "process", r.facts.id, "error", err)
-		return fmt.Sprintf("whether process %d on the target has ended is not known", r.facts.id)
+		return fmt.Sprintf("whether process %d on the target has ended is not known: %v", r.facts.id, err)
 	}
 	return "its processes were killed"
 }
 
 func (r *remote) reap() error {
-	ctx, cancel := context.WithTimeout(context.Background(), cleanTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), reapTimeout)
 	defer cancel()
 	other := &remote{attempt: r.attempt, session: newSession(), gone: make(chan struct{}), way: wayText}
 	close(other.gone)
@@ -275,7 +276,7 @@ func (r *remote) reap() error {
 	defer func() { _ = other.pool.Close(ctx) }()
 	out, err := other.quiet(ctx, localScript(reapScript,
 		psrp.Parameter{Name: "Id", Value: r.facts.id}, psrp.Parameter{Name: "Started", Value: r.facts.started},
-		psrp.Parameter{Name: "Root", Value: r.root}))
+		psrp.Parameter{Name: "Root", Value: r.root}, psrp.Parameter{Name: "Mark", Value: markName + "=" + r.token}))
 	if err == nil && (len(out) != 1 || out[0] != true) {
 		err = fmt.Errorf("process %d is still there", r.facts.id)
 	}

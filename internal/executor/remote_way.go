@@ -158,7 +158,8 @@ const uploadChunk = 256 << 10
 // upload writes the script's bytes into a private directory.
 func (r *remote) upload(ctx context.Context) error {
 	p := localScript(uploadScript,
-		psrp.Parameter{Name: "Token", Value: r.token}, psrp.Parameter{Name: "Name", Value: fileName(r.request.ScriptName)})
+		psrp.Parameter{Name: "Token", Value: r.token}, psrp.Parameter{Name: "Mark", Value: markName},
+		psrp.Parameter{Name: "Name", Value: fileName(r.request.ScriptName)})
 	p.Input = func(yield func(any, error) bool) {
 		for chunk := range slices.Chunk(r.request.Script, uploadChunk) {
 			if !yield(chunk, nil) {

@@ -1,9 +1,10 @@
 # On a remote engine: takes the bytes of the script from the pipeline and writes them into a directory that is nobody
 # else's. Its output: that directory, the script's path, an empty directory beside it, when the engine was started. Should
 # the connection end before we clean up, the engine does that as its process ends.
-param($Token, $Name)
+param($Token, $Name, $Mark)
 begin {
   $ErrorActionPreference = 'Stop'
+  [System.Environment]::SetEnvironmentVariable($Mark, $Token)
   $root = [System.IO.Path]::Combine([System.IO.Path]::GetTempPath(), $Token)
   $made = [System.Collections.ArrayList]@()
   foreach ($d in $root, [System.IO.Path]::Combine($root, 'script'), [System.IO.Path]::Combine($root, 'work')) {
