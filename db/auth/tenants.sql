@@ -137,9 +137,6 @@ set search_path = pg_catalog, pg_temp
 as $$
 #variable_conflict use_variable
 begin
-  if exists (select from auth.bootstraps) then
-    perform epo.raise('already_bootstrapped', 409, 'the first tenant exists already');
-  end if;
   bootstrap.tenant_id := auth.create_tenant(bootstrap.tenant_slug, bootstrap.tenant_name);
   bootstrap.user_id := auth.insert_user(
     bootstrap.tenant_id, bootstrap.user_name, null, bootstrap.password_hash, array['admin', 'operator', 'auditor']);
@@ -147,7 +144,7 @@ begin
   values (bootstrap.tenant_id, bootstrap.user_id);
   return next;
 exception
-  -- Another one was first, with this slug (the tenant's conflict) or with another.
+  -- Whatever was wrong, and were it the slug: once is once.
   when unique_violation or sqlstate 'PGRST' then
     if exists (select from auth.bootstraps) then
       perform epo.raise('already_bootstrapped', 409, 'the first tenant exists already');
