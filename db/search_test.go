@@ -3,8 +3,10 @@ package db_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -236,12 +238,65 @@ func TestSearchGoesOnWhereItStopped(t *testing.T) {
 	require.Equal(t, found{Hits: []int64{}, NextAfter: 9, Complete: true}, b.search(t, c, "nowhere", nil, 0, 4))
 }
 
+// What a call touches is what it looks at: not what lies before its cursor, and no text where only streams are asked for.
+func TestSearchReadsNoMoreThanItLooksAt(t *testing.T) {
+	t.Parallel()
+	b, c := running(t)
+	b.db.Exec(t, `insert into epo.job_run_logs (tenant_id, run_id, attempt_id, run_target_id, first_seq, last_seq, chunk, streams)
+		select a.tenant_id, a.run_id, a.id, a.run_target_id, n, n,
+			'{"seq":1,"stream":"output","text":"' || (select string_agg(md5(n::text || i::text), '') from generate_series(1, 2000) as i) || '"}', 'o'
+		from epo.attempts as a cross join generate_series(1, 60) as n where a.id = $1`, c.AttemptID)
+	b.db.Exec(t, "update epo.attempts set next_seq = 61 where id = $1", c.AttemptID)
+	b.db.Exec(t, "vacuum analyze epo.job_run_logs")
+	blocks := func(query string, after int) int {
+		conn := superuser(t, b.db)
+		_, err := conn.Exec(t.Context(), "select set_config('role', 'app_user', false), set_config('request.jwt.claims', $1, false)", b.Operator.Claims())
+		require.NoError(t, err)
+		call := fmt.Sprintf("api.search_log('%s', '%s', '{output}', %d)", c.AttemptID, query, after)
+		_, err = conn.Exec(t.Context(), "select "+call) // plans are made at the first call
+		require.NoError(t, err)
+		var plan []struct {
+			Plan struct {
+				Hit  int `json:"Shared Hit Blocks"`
+				Read int `json:"Shared Read Blocks"`
+			}
+		}
+		require.NoError(t, conn.QueryRow(t.Context(), "explain (analyze, buffers, format json) select "+call).Scan(&plan))
+		return plan[0].Plan.Hit + plan[0].Plan.Read
+	}
+	whole, end, streams := blocks("nowhere", 0), blocks("nowhere", 59), blocks("", 0)
+	t.Logf("blocks of the whole search %d, from the last chunk %d, by stream %d", whole, end, streams)
+	require.Greater(t, whole, 60*5)
+	require.Less(t, end, whole/10)
+	require.Less(t, streams, whole/2)
+}
+
 func TestSearchRefusesWhatItCannotDo(t *testing.T) {
 	t.Parallel()
 	b, c := running(t)
 	b.refuse(t, "invalid_argument", b.Operator, "search_log", testkit.Args{"attempt_id": c.AttemptID, "streams": []string{"outptu"}})
 	b.refuse(t, "invalid_argument", b.Operator, "search_log", testkit.Args{"attempt_id": c.AttemptID, "query": strings.Repeat("x", 1001)})
 	b.refuse(t, "not_found", b.Operator, "search_log", testkit.Args{"attempt_id": b.TargetID})
+}
+
+// backendTime is the processor time that the backends of the database have taken: what the work costs on a machine that does
+// other things as well. Zero where there is no /proc.
+func (b bundle) backendTime(t testing.TB) time.Duration {
+	t.Helper()
+	var sum time.Duration
+	for _, pid := range testkit.Value[[]int32](t, b.db, "select array_agg(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()") {
+		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil {
+			continue
+		}
+		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+		for _, field := range fields[11:13] { // user and system time in hundredths of a second, proc(5)
+			ticks, err := strconv.Atoi(field)
+			require.NoError(t, err)
+			sum += time.Duration(ticks) * 10 * time.Millisecond
+		}
+	}
+	return sum
 }
 
 // BenchmarkSearchLog searches an attempt of 1,000,000 records, call after call until all was looked at; one operation is
@@ -279,7 +334,7 @@ func BenchmarkSearchLog(b *testing.B) {
 		{"all but errors", "", []string{"output", "host", "warning"}, total - total/1000},
 	} {
 		b.Run(search.name, func(b *testing.B) {
-			calls, longest := 0, time.Duration(0)
+			calls, longest, spent := 0, time.Duration(0), bench.backendTime(b)
 			for b.Loop() {
 				hits := 0
 				for after, complete := int64(0), false; !complete; calls++ {
@@ -293,6 +348,7 @@ func BenchmarkSearchLog(b *testing.B) {
 			}
 			b.ReportMetric(float64(calls)/float64(b.N), "calls/op")
 			b.ReportMetric(float64(longest.Milliseconds()), "longest-ms")
+			b.ReportMetric(float64((bench.backendTime(b)-spent).Milliseconds())/float64(b.N), "cpu-ms/op")
 		})
 	}
 }

@@ -30,6 +30,18 @@ async function used(context, page) {
   return (await cdp.send("Runtime.getHeapUsage")).usedSize;
 }
 
+/**
+ * longestTasks reads out of a trace how much processor time the longest tasks of pages took, in milliseconds: what the page itself
+ * does, however busy the machine is.
+ */
+function longestTasks(trace) {
+  return JSON.parse(trace.toString())
+    .traceEvents.filter((event) => event.name === "RunTask" || event.name === "ThreadControllerImpl::RunTask")
+    .map((event) => Math.round((event.tdur ?? 0) / 1000))
+    .sort((a, b) => b - a)
+    .slice(0, 5);
+}
+
 describe("a log of 1,000,000 records", () => {
   test("first lines, the end, a search, and memory", async (t) => {
     const attempt = await agent.run();
@@ -112,6 +124,7 @@ describe("a log that grows by 5,000 lines a second", () => {
       requestAnimationFrame(frame);
       window.epoGaps = gaps;
     });
+    await browser.startTracing(page, { categories: ["toplevel", "disabled-by-default-devtools.timeline"] });
     const seconds = 10;
     const began = performance.now();
     let late = 0;
@@ -123,20 +136,30 @@ describe("a log that grows by 5,000 lines a second", () => {
     }
     const written = performance.now();
     await page.getByText(`line ${attempt.next - 1} of a log`).waitFor();
+    const inSight = performance.now();
+    const tasks = longestTasks(await browser.stopTracing());
     const gaps = (await page.evaluate(() => window.epoGaps)).sort((a, b) => b - a);
     const figures = {
       "lines a second": Math.round((seconds * 10 * perChunk) / ((written - began) / 1000)),
-      "last line in sight after it is durable, ms": Math.round(performance.now() - written),
+      "last line in sight after it is durable, ms": Math.round(inSight - written),
       "longest frames, ms": gaps.slice(0, 5).map(Math.round),
+      "longest tasks, ms of processor": tasks,
       frames: gaps.length,
       "heap, MB": Math.round((await used(context, page)) / 1e6),
     };
     t.diagnostic(JSON.stringify(figures, null, 1));
     assert.deepEqual(faults, []);
-    assert.ok(gaps[0] <= 1000, `longest frame ${gaps[0]} ms, goal 200`); // five times the goal, as above
+    assert.ok(tasks.length > 0 && tasks[0] <= 200, `longest task ${tasks[0]} ms`);
+    // On a quiet machine no frame is longer than 200 ms; on a busy one the browser is not asked to draw.
+    assert.ok(gaps[0] <= 5000, `longest frame ${gaps[0]} ms`);
     await attempt.finish();
     await page.getByText("succeeded").first().waitFor();
-    const { hits } = await call("search_log", { attempt_id: attempt.item.attempt_id, streams: ["error"], max_hits: 100_000 });
+    const hits = [];
+    for (let after = 0, complete = false; !complete; ) {
+      const found = await call("search_log", { attempt_id: attempt.item.attempt_id, streams: ["error"], after_seq: after });
+      hits.push(...found.hits);
+      ({ next_after: after, complete } = found);
+    }
     assert.equal(hits.length, Math.floor((attempt.next - 1) / 1000));
     assert.equal((await get(`attempts?select=next_seq&id=eq.${attempt.item.attempt_id}`))[0].next_seq, attempt.next);
     await context.close();
