@@ -1,9 +1,11 @@
 package server_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -78,7 +80,7 @@ func TestEventsTellOfTheListsOfATenant(t *testing.T) {
 	t.Parallel()
 	s := newStack(t)
 	tn, other := s.newTenant("acme"), s.newTenant("other")
-	m := s.newMachine(tn, "pool")
+	m, theirs := s.newMachine(tn, "pool"), s.newMachine(other, "pool")
 	lines, strangers := s.stream(t.Context(), tn.auditor, ""), s.stream(t.Context(), other.admin, "")
 	require.Empty(t, hears(t, lines, "all"), "the first hint comes at once")
 	require.Empty(t, hears(t, strangers, "all"))
@@ -95,8 +97,8 @@ func TestEventsTellOfTheListsOfATenant(t *testing.T) {
 	require.NotContains(t, hears(t, lines, "script"), "run", "a line of log changes no list")
 	s.call(tn.admin, "revoke_agent", map[string]any{"agent_id": m.id})
 	require.Subset(t, []string{"inspection", "script"}, hears(t, lines, "agent"))
-	s.push(other, "theirs")
-	require.Subset(t, []string{"inspection"}, hears(t, strangers, "script"), "what another tenant does is not heard")
+	s.call(other.admin, "revoke_agent", map[string]any{"agent_id": theirs.id})
+	require.Empty(t, hears(t, strangers, "agent"), "what another tenant does is not heard")
 }
 
 // TestEventsTellWhoComesAndGoes: an agent that is not heard of any more writes nothing, and its list is told all the same.
@@ -145,4 +147,20 @@ func TestFloodOfChangesIsFewHints(t *testing.T) {
 	}
 	require.LessOrEqual(t, times, 2+int(time.Since(began)/(500*time.Millisecond)))
 	require.NotZero(t, times)
+}
+
+// TestEventsOfListsAreForThoseWhoMayRead: who is looked up and found disabled gets no stream, and neither do agents.
+func TestEventsOfListsAreForThoseWhoMayRead(t *testing.T) {
+	t.Parallel()
+	s := newStack(t)
+	tn := s.newTenant("acme")
+	m := s.newMachine(tn, "pool")
+	s.call(tn.admin, "disable_user", map[string]any{"user_id": tn.operatorID})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // a stream that is opened has no end
+	defer cancel()
+	for bearer, status := range map[string]int{tn.operator: http.StatusUnauthorized, "": http.StatusUnauthorized, m.access: http.StatusForbidden} {
+		a, err := s.try(ctx, "GET", "/events", bearer, nil, nil)
+		require.NoError(t, err)
+		require.Equal(t, status, a.status)
+	}
 }
