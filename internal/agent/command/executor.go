@@ -18,7 +18,8 @@ import (
 // localExecutor runs the agent's work by an executor.Executor.
 type localExecutor struct {
 	*executor.Executor
-	engine runtime.Engine
+	engine    runtime.Engine
+	maxStream int64 // bytes of each stream of a run; 0: no limit
 }
 
 // Run implements agent.Executor.
@@ -26,7 +27,7 @@ func (e localExecutor) Run(ctx context.Context, w agent.Work, emit func(api.Reco
 	return e.Executor.Run(ctx, executor.Request{
 		AttemptID: w.AttemptID, ScriptName: w.ScriptName, Script: w.Script, SHA256: w.SHA256,
 		Parameters: w.Parameters, Timeout: w.Timeout,
-		Target: w.Target, TargetName: w.TargetName,
+		Target: w.Target, TargetName: w.TargetName, MaxStream: e.maxStream,
 	}, emit)
 }
 
@@ -51,6 +52,7 @@ type executorOptions struct {
 	warmMin, warmMax int
 	state            string // has known_hosts, and the identities file unless another is named
 	identities       string
+	maxStream        int64 // MiB
 	logger           *slog.Logger
 }
 
@@ -78,7 +80,7 @@ func newExecutor(ctx context.Context, o executorOptions) (localExecutor, error) 
 		o.logger.Warn("isolation none: scripts can do and read what this account can, the agent's keys included")
 	}
 	e, err := executor.New(config)
-	return localExecutor{Executor: e, engine: engine}, err
+	return localExecutor{Executor: e, engine: engine, maxStream: o.maxStream << 20}, err
 }
 
 // runAccount returns whom scripts run as: as root an account that may do nothing else, unless root was asked for.

@@ -48,6 +48,7 @@ once. What could not be sent lies in the spool of the state folder and is sent a
 	f.IntVar(&o.executor.warmMax, "warm-max", 4, "at most so many when there is demand")
 	f.StringVar(&o.executor.account, "account", executor.RunAccount, "as root: account that scripts run as; \""+noAccount+"\" lets them run as root")
 	f.StringVar(&o.executor.identities, "identities", "", "file that tells whom to be on remote targets (default: identities.json in the state folder)")
+	f.Int64Var(&o.executor.maxStream, "max-stream", 0, "MiB that each stream of a run may have; what is more is left out of the log, and the log says so (0: no limit)")
 	f.DurationVar(&o.drain, "drain-timeout", 30*time.Second, "how long a stop waits for running scripts")
 	f.StringVar(&o.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&o.logFormat, "log-format", "text", "text or json")

@@ -48,7 +48,7 @@ func applySettings(cmd *cobra.Command, getenv func(string) string) error {
 
 // settingNames are the flags that make sense in a file.
 func settingNames() []string {
-	return []string{"account", "capacity", "drain-timeout", "identities", "log-format", "log-level", "name", "server", "state", "warm-max", "warm-min", "work-dir"}
+	return []string{"account", "capacity", "drain-timeout", "identities", "log-format", "log-level", "max-stream", "name", "server", "state", "warm-max", "warm-min", "work-dir"}
 }
 
 // readSettings reads a flat JSON object; no path means no settings.
