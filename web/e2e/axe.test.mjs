@@ -4,10 +4,16 @@ import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 import { launch, newPage, signIn } from "./browser.mjs";
-import { ended, get, push, start, unique } from "./client.mjs";
+import { ended, get, inspected, push, start, unique } from "./client.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
+
+// A parameter for each control of the run form.
+const axeParameters = `[CmdletBinding(SupportsShouldProcess, DefaultParameterSetName = 'A')]
+param([Parameter(Mandatory, ParameterSetName = 'A', HelpMessage = 'Help')][string]$Name, [Parameter(ParameterSetName = 'B')][int]$Id, [ValidateSet('x', 'y')][string]$One = 'x', [ValidateSet('x', 'y')][string[]]$Some,
+  [switch]$Force, [bool]$On, [double]$Rate, [datetime]$When, [timespan]$Wait, [string[]]$List, [hashtable]$Table, [scriptblock]$Code, [securestring]$Secret, $Any, [System.Text.StringBuilder]$Thing, [string]$Body)
+1`;
 
 let browser;
 let pages;
@@ -17,7 +23,10 @@ before(async () => {
   await push(script.script_id ? (await get(`scripts?select=name&id=eq.${script.script_id}`))[0].name : "axe", "Write-Output changed");
   const run = await start(script);
   await ended(run);
-  pages = ["/", "/scripts", `/scripts/${script.script_id}`, `/scripts/${script.script_id}?tab=versions`, `/scripts/${script.script_id}?tab=difference`, `/scripts/${script.script_id}/run`, "/scripts/new", "/runs", `/runs/${run}?line=1`, `/runs/${run}?tab=objects`, "/targets", "/agents", "/users", "/audit"];
+  const asks = await push(unique("axe-asks"), axeParameters);
+  const [target] = await get("targets?select=id&order=created_at&limit=1");
+  await inspected(asks);
+  pages = [`/scripts/${asks.script_id}/run`, `/scripts/${asks.script_id}?tab=inspection`, `/targets/${target.id}`, "/", "/scripts", `/scripts/${script.script_id}`, `/scripts/${script.script_id}?tab=versions`, `/scripts/${script.script_id}?tab=difference`, `/scripts/${script.script_id}/run`, "/scripts/new", "/runs", `/runs/${run}?line=1`, `/runs/${run}?tab=objects`, "/targets", "/agents", "/users", "/audit"];
 });
 after(() => browser.close());
 

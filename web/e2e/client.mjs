@@ -38,5 +38,14 @@ export async function ended(run) {
   }
 }
 
+/** inspected waits until an agent has read a version. */
+export async function inspected(pushed) {
+  for (;;) {
+    const [row] = await get(`script_inspections?select=state&script_version_id=eq.${pushed.script_version_id}`);
+    if (row && row.state !== "pending" && row.state !== "claimed") return row.state;
+    await new Promise((resolve) => setTimeout(resolve, 300));
+  }
+}
+
 /** unique makes a name that no earlier run of the suites took. */
 export const unique = (name) => `${name}-${Date.now().toString(36)}`;

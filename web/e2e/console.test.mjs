@@ -64,8 +64,9 @@ describe("from a script to its output", () => {
       await page.getByRole("button", { name: "Store script" }).click();
       await page.getByRole("heading", { name, level: 1 }).waitFor();
       await page.getByRole("link", { name: "Run…" }).click();
-      if (!(await page.getByRole("checkbox").first().isChecked())) await page.getByRole("checkbox").first().check();
-      await page.getByRole("textbox", { name: "Parameters" }).fill('{"Who":"browser"}');
+      const target = page.getByRole("checkbox", { name: /^local/ });
+      if (!(await target.isChecked())) await target.check();
+      await page.getByRole("textbox", { name: "Who" }).fill("browser"); // the form appears when an agent has read the script
       await page.getByRole("button", { name: "Run", exact: true }).click();
       await page.getByText("hello browser").waitFor({ timeout: 60_000 });
       await page.locator("h1").getByText("succeeded").waitFor({ timeout: 30_000 });

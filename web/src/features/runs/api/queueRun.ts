@@ -5,6 +5,8 @@ import type { RunState } from "@/lib/schema";
 
 export interface QueueRun {
   scriptId: string;
+  /** The version that was looked at; the latest where there is none. */
+  scriptVersionId: string | undefined;
   targetIds: string[];
   parameters: ExactObject;
   timeoutSeconds?: number | undefined;
@@ -19,7 +21,7 @@ export interface Queued {
 }
 
 export function queueRun(run: QueueRun): Promise<Queued> {
-  const rest = { script_id: run.scriptId, target_ids: run.targetIds, timeout_seconds: run.timeoutSeconds, idempotency_key: run.idempotencyKey };
+  const rest = { script_id: run.scriptId, script_version_id: run.scriptVersionId, target_ids: run.targetIds, timeout_seconds: run.timeoutSeconds, idempotency_key: run.idempotencyKey };
   const body = exact(JSON.parse(JSON.stringify(rest)) as unknown) as ExactObject;
   // Written by hand, so that long numbers arrive with all their digits.
   return callText<Queued>("queue_run", stringifyExact(body.set("parameters", run.parameters)));

@@ -305,6 +305,25 @@ describe("the user's last values", () => {
   });
 });
 
+describe("a version that comes meanwhile", () => {
+  it("is told and can be taken; what was typed stays, and what was looked at is what runs", async () => {
+    const queue = vi.fn(() => ({ status: 200, body: { run_id: "r9", state: "queued", created: true } }));
+    server.functions["queue_run"] = queue;
+    await show([parameter("Name", "string")]);
+    await userEvent.type(box("Name"), "Ada");
+    server.views["scripts"] = [{ ...script, latest_version: 3, latest_version_id: "v3" }];
+    server.views["script_inspections"]?.push(inspection([parameter("Name", "string"), parameter("More", "string")], { script_version_id: "v3" }));
+    window.dispatchEvent(new Event("visibilitychange"));
+    expect(await screen.findByText("Version 3 came meanwhile")).toBeDefined();
+    await press();
+    await expect.poll(() => queue.mock.calls.length).toBe(1);
+    expect(queue).toHaveBeenCalledWith(expect.objectContaining({ script_version_id: "v2", parameters: { Name: "Ada" } }));
+    await userEvent.click(screen.getByRole("button", { name: "Take version 3" }));
+    expect(await screen.findByRole("textbox", { name: "More" })).toBeDefined();
+    expect(box("Name")).toHaveProperty("value", "Ada");
+  });
+});
+
 describe("what is known about the script", () => {
   it("is nothing: the raw way, and it says so", async () => {
     await renderPage(<RunFormPage scriptId="s1" like={undefined} onQueued={onQueued} />);

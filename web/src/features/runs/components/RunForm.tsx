@@ -35,7 +35,7 @@ interface Props {
 
 /** RunForm starts a run. Pressing the button twice starts one run: the request carries a key of its own. */
 export function RunForm({ script, choices, draft, inspection, last, onQueued }: Props) {
-  const [targetIds, setTargetIds] = useState(() => (choices.length === 1 && choices[0] ? [choices[0].id] : draft.targetIds));
+  const [targetIds, setTargetIds] = useState(() => onlyOne(choices) ?? draft.targetIds);
   const [form, setForm] = useState<FormState>(() => formOf(draft.like?.parameters ?? new Map<string, never>()));
   const [timeout, setTimeout] = useState<string | number>(draft.timeout);
   const [key, setKey] = useState(() => crypto.randomUUID());
@@ -61,7 +61,7 @@ export function RunForm({ script, choices, draft, inspection, last, onQueued }: 
       setTold(rejection);
       if (rejection) focusOn(element.current, rejection.parameter);
     };
-    queue.mutate({ scriptId: script.id, targetIds, parameters, timeoutSeconds, idempotencyKey: key }, { onSuccess: onQueued, onError });
+    queue.mutate({ scriptId: script.id, scriptVersionId: script.latest_version_id ?? undefined, targetIds, parameters, timeoutSeconds, idempotencyKey: key }, { onSuccess: onQueued, onError });
   };
   const names = choices.filter((c) => targetIds.includes(c.id)).map((c) => c.name);
   const target = names.length === 0 ? ["--target", "TARGET"] : names.flatMap((name) => ["--target", name]);
@@ -94,6 +94,12 @@ export function RunForm({ script, choices, draft, inspection, last, onQueued }: 
       </Stack>
     </form>
   );
+}
+
+/** onlyOne is the target, where there is nothing to choose. */
+function onlyOne(choices: readonly Choice[]): string[] | undefined {
+  const usable = choices.filter((c) => !c.disabled);
+  return usable.length === 1 ? usable.map((c) => c.id) : undefined;
 }
 
 /** rejectionOf reads which parameter the server refused. */

@@ -32,7 +32,7 @@ export function UserActions({ user }: { user: UserRow }) {
           {user.disabled ? "Enable…" : "Disable…"}
         </Button>
         {!me && (
-          <Button size="compact-xs" variant="default" aria-label={`Reset the password of ${name}`} onClick={() => setAsked("reset")}>
+          <Button size="compact-xs" variant="default" aria-label={`Reset password of ${name}`} onClick={() => setAsked("reset")}>
             Reset password…
           </Button>
         )}

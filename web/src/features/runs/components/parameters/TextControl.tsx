@@ -63,6 +63,7 @@ function inputType(control: Scalar): string {
 function More({ field: { held }, text, control }: { field: ControlProps["field"]; text: string; control: Scalar }) {
   if (held?.json === "" && control.kind === "text") return <span className={css["facts"]}>An empty text is sent.</span>;
   const span = control.kind === "span" && text !== "" ? readSpan(text) : undefined;
+  if (control.kind === "span" && text === "") return <span className={css["facts"]}>Such as 00:05:00, 1.12:00:00, 90 s or 2 h.</span>;
   if (span !== undefined && span !== text) return <span className={css["facts"]}>Sent as {span}</span>;
   if (control.kind === "number" && longFraction(text)) return <span className={css["facts"]}>PowerShell gets about 15 of these digits.</span>;
   return null;
