@@ -31,6 +31,10 @@ func (b *bench) packages() error {
 	for _, g := range []goFigure{
 		{"hand-out of a warm PowerShell", "≤ 10 ms", "./internal/executor", "BenchmarkHandOut/warm", "20x", "ns/op"},
 		{"cold start of a PowerShell, for comparison", "–", "./internal/executor", "BenchmarkHandOut/cold", "5x", "ns/op"},
+		{"inspection of a 10 KiB script in a process of its own, processor time", "–", "./internal/executor", "BenchmarkInspect/first", "3x", "cpu-ms"},
+		{"the same, next script of the process", "–", "./internal/executor", "BenchmarkInspect/next", "3x", "cpu-ms"},
+		{"inspection of 5 MiB of code, processor time", "≤ 10 s", "./internal/executor", "BenchmarkInspect/code", "1x", "cpu-ms"},
+		{"the same, memory", "≤ 512 MiB", "./internal/executor", "BenchmarkInspect/code", "1x", "MiB"},
 		{"REST page of 20 rows, secured against unsecured handler", "–", "./internal/server", "BenchmarkREST/page", "1x", "secured/unsecured"},
 		{"REST one row, secured against unsecured handler", "–", "./internal/server", "BenchmarkREST/row", "1x", "secured/unsecured"},
 		{"500 run pages open, memory of the server for each", "–", "./internal/server", "BenchmarkFollowers", "1000x", "KiB/follower"},

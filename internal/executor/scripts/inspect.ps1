@@ -8,7 +8,7 @@ using namespace System.Collections.Generic
 param($Path)
 
 $ErrorActionPreference = 'Stop' # half a result is none
-$limit = @{ errors = 200; parameters = 500; commands = 1000; functions = 1000; exits = 1000; usings = 100; text = 4096; help = 65536; enum = 500 }
+$limit = @{ errors = 200; parameters = 500; commands = 1000; functions = 1000; exits = 1000; usings = 100; text = 4096; help = 65536; enum = 500; nodes = 10000 }
 $script:cut = $false
 function Limit-Text($Text, $Most = $limit.text) {
   if ($null -eq $Text) { return }
@@ -50,6 +50,9 @@ function Find-End($Tokens, $Index) {
 function Test-Command($Token) { $Token.TokenFlags.HasFlag([TokenFlags]::CommandName) }
 
 $text = [System.IO.File]::ReadAllText($Path)
+if ($text.Length -gt 1MB) { # the collector is lazy while the machine has memory, and the limit is not the machine's
+  try { [AppContext]::SetData('GCHeapHardLimit', [ulong]340MB); [GC]::RefreshMemoryLimit() } catch { }
+}
 $engine = [ordered]@{ version = "$($PSVersionTable.PSVersion)"; edition = $PSVersionTable.PSEdition }
 $tokens = $null; $errors = $null
 $usings = [List[object]]::new(); $misplaced = [List[object]]::new()
@@ -121,22 +124,24 @@ function Get-Named($Attribute) {
 }
 function Get-Positional($Attribute) { , @(foreach ($a in $Attribute.PositionalArguments) { , (Get-Argument $a) }) }
 
-$found = [Dictionary[string, List[object]]]::new()
-foreach ($k in 'CommandAst', 'FunctionDefinitionAst', 'ExitStatementAst', 'TypeDefinitionAst') { $found[$k] = [List[object]]::new() }
 # A compiled predicate: with a script block one node costs fifty times as much.
-$q = [System.Linq.Expressions.Expression]::Parameter([Ast])
-$any = $null
-foreach ($k in [CommandAst], [FunctionDefinitionAst], [ExitStatementAst], [TypeDefinitionAst]) {
-  $is = [System.Linq.Expressions.Expression]::TypeIs($q, $k)
-  $any = if ($any) { [System.Linq.Expressions.Expression]::OrElse($any, $is) } else { $is }
+function Find-Node([type[]]$Kinds) {
+  $q = [System.Linq.Expressions.Expression]::Parameter([Ast]); $any = $null
+  foreach ($k in $Kinds) {
+    $is = [System.Linq.Expressions.Expression]::TypeIs($q, $k)
+    $any = if ($any) { [System.Linq.Expressions.Expression]::OrElse($any, $is) } else { $is }
+  }
+  $predicate = [System.Linq.Expressions.Expression]::Lambda([Func[Ast, bool]], $any, [System.Linq.Expressions.ParameterExpression[]]@($q)).Compile()
+  , $ast.FindAll($predicate, $true)
 }
-$predicate = [System.Linq.Expressions.Expression]::Lambda([Func[Ast, bool]], $any, [System.Linq.Expressions.ParameterExpression[]]@($q)).Compile()
+$found = [Dictionary[string, List[object]]]::new()
+foreach ($k in 'CommandAst', 'FunctionDefinitionAst', 'ExitStatementAst') { $found[$k] = [List[object]]::new() }
 $seen = 0
-foreach ($n in $ast.FindAll($predicate, $true)) {
-  if (++$seen -gt 50000) { $script:cut = $true; break }
+foreach ($n in (Find-Node ([CommandAst], [FunctionDefinitionAst], [ExitStatementAst]))) {
+  if (++$seen -gt $limit.nodes) { $script:cut = $true; break }
   $found[$n.GetType().Name].Add($n)
 }
-$types = $found['TypeDefinitionAst']
+$types = @(foreach ($n in (Find-Node ([TypeDefinitionAst]))) { $n })
 
 function Read-Type($Name) {
   $type = $null
