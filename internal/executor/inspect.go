@@ -156,8 +156,17 @@ func (i *inspector) inspect(ctx context.Context, script []byte) api.InspectedScr
 		return i.without(api.NotInspectedCrash)
 	case err == nil:
 		err = fmt.Errorf("%d answers", len(out))
+	case outOfHeap(err):
+		return i.without(api.NotInspectedMemory)
 	}
 	return notInspected(api.CodeInternal, "the inspection failed: "+err.Error())
+}
+
+// outOfHeap tells whether the engine had no more memory for a large script: its
+// heap has a limit of its own, below that of the process. The parser has other
+// words for it.
+func outOfHeap(err error) bool {
+	return strings.Contains(err.Error(), "OutOfMemoryException") || strings.Contains(err.Error(), "Unrecoverable error in PowerShell")
 }
 
 // without is the result for a script that cannot be inspected.
