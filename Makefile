@@ -6,7 +6,7 @@ LDFLAGS := -s -w -X github.com/epo-dev/epo/internal/version.version=$(VERSION)
 PACKAGES := ./...
 TEST_FLAGS ?=
 
-.PHONY: help up down build setup test check vet race corpus soak bench fuzz golden clean
+.PHONY: help up down dev build setup test check vet race corpus soak screenshots bench fuzz golden clean
 
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,7 +28,7 @@ web/dist/index.html: $(shell find web/src web/public web/build web/index.html we
 	@tools/setup console
 
 test: setup build vet ## the whole test suite
-	@tools/setup sshd
+	@tools/setup sshd chromium
 	@cd web && npm run --silent check && npm test --silent
 	@$(GO) test -timeout 25m $(TEST_FLAGS) $(PACKAGES)
 
@@ -49,6 +49,13 @@ corpus: setup ## every script of testdata/ps-corpus through the executor, here, 
 
 soak: setup ## 10,000 pipelines on one pool with a scripted server, and 5 minutes of them on a real engine
 	@EPO_SOAK=10000 EPO_SOAK_ENGINE=5m $(GO) test -count=1 -v -timeout 30m -run 'Soak' ./psrp ./psrp/stdio
+
+dev: setup build ## the whole stack with the console reloading as its sources change, on http://127.0.0.1:5173 (Ctrl-C stops it)
+	@tools/dev
+
+screenshots: setup build ## take the pictures of docs/screenshots from a running EPO with sample data
+	@tools/setup chromium
+	@cd web && EPO_CHROMIUM="$$(../tools/setup --path chromium)" node e2e/screenshots.mjs ../bin ../docs/screenshots
 
 bench: setup build ## the benchmarks behind docs/performance.md
 	@$(GO) run ./test/bench

@@ -9,7 +9,7 @@ const proxied = ["/api", "/auth", "/events", "/log", "/healthz", "/readyz", "/ve
 export default defineConfig({
   plugins: [react()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
-  server: { proxy: Object.fromEntries(proxied.map((path) => [path, { target: server, changeOrigin: true }])) },
+  server: { proxy: Object.fromEntries(proxied.map((path) => [path, { target: server, changeOrigin: true, headers: { origin: server } }])) },
   build: {
     target: "es2023",
     assetsInlineLimit: 0, // a data: address would need a hole in the content security policy

@@ -150,7 +150,7 @@ func TestAgentOpensNoListeningSocket(t *testing.T) {
 	dir, ledger := enrolled(t, s), filepath.Join(t.TempDir(), "ledger")
 	target := s.queue("hang", nil)
 	v := startVictim(t, dir, ledger)
-	require.Eventually(t, func() bool { _, _, r := s.state(target); return len(r) == 1 }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { _, _, r := s.state(target); return len(r) == 1 }, time.Minute, 5*time.Millisecond)
 	own := map[string]bool{}
 	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", v.cmd.Process.Pid))
 	require.NoError(t, err)

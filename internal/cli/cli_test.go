@@ -382,7 +382,7 @@ func TestWaitShowsRecordsLiveAndEndsWithTheScriptsCode(t *testing.T) {
 		return len(p.server.views[api.ViewRuns]) == 3
 	}, 5*time.Second, time.Millisecond)
 	p.server.set(func() { p.server.log(70, 71, 80, 1, output("one", "two")...) })
-	require.Eventually(t, func() bool { return out.String() == "one\ntwo\n" }, time.Second, time.Millisecond, "live, long before the run ends and without polling")
+	require.Eventually(t, func() bool { return out.String() == "one\ntwo\n" }, time.Minute, time.Millisecond, "live, long before the run ends and without polling")
 	p.server.set(func() {
 		p.server.log(70, 71, 80, 1, api.Record{Stream: api.StreamObject, Object: []byte(`{"type":"x"}`)}, api.Record{Stream: api.StreamWarning, Text: "careful"},
 			api.Record{Stream: api.StreamError, Text: "bad\nworse"}, api.Record{Stream: api.StreamInformation, Text: "twice"}, api.Record{Stream: api.StreamHost, Text: "host"})
@@ -434,7 +434,7 @@ func TestInterruptStopsWatchingOnly(t *testing.T) {
 		return len(p.server.views[api.ViewRuns]) == 3
 	}, 5*time.Second, time.Millisecond)
 	p.server.set(func() { p.server.log(70, 71, 80, 1, output("one")...) })
-	require.Eventually(t, func() bool { return out.String() == "one\n" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return out.String() == "one\n" }, time.Minute, time.Millisecond)
 	interrupt()
 	require.Equal(t, 130, <-ended)
 	require.Contains(t, errs.String(), "epo run logs -f "+id(70))
@@ -452,10 +452,10 @@ func TestFollowerOutlivesAServerThatIsAway(t *testing.T) {
 	go func() {
 		ended <- Run(t.Context(), NewRoot(p.env("", &out, &errs)), []string{"run", "logs", "-f", id(70)})
 	}()
-	require.Eventually(t, func() bool { return out.String() == "one\n" }, 5*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return out.String() == "one\n" }, time.Minute, time.Millisecond)
 	p.server.set(func() { p.server.away = true })
 	p.server.CloseClientConnections()
-	require.Eventually(t, func() bool { return strings.Contains(errs.String(), "does not answer") }, 10*time.Second, 5*time.Millisecond)
+	require.Eventually(t, func() bool { return strings.Contains(errs.String(), "does not answer") }, time.Minute, 5*time.Millisecond)
 	p.server.set(func() {
 		p.server.away = false
 		p.server.log(70, 71, 80, 1, output("two")...)

@@ -3,17 +3,20 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
-import { launch, newPage, signIn } from "./browser.mjs";
+import { launch, newPage, settled, signIn } from "./browser.mjs";
 import { ended, get, inspected, push, start, unique } from "./client.mjs";
 
 const axe = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const tags = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"];
 
-// A parameter for each control of the run form.
-const axeParameters = `[CmdletBinding(SupportsShouldProcess, DefaultParameterSetName = 'A')]
-param([Parameter(Mandatory, ParameterSetName = 'A', HelpMessage = 'Help')][string]$Name, [Parameter(ParameterSetName = 'B')][int]$Id, [ValidateSet('x', 'y')][string]$One = 'x', [ValidateSet('x', 'y')][string[]]$Some,
-  [switch]$Force, [bool]$On, [double]$Rate, [datetime]$When, [timespan]$Wait, [string[]]$List, [hashtable]$Table, [scriptblock]$Code, [securestring]$Secret, $Any, [System.Text.StringBuilder]$Thing, [string]$Body)
-1`;
+const everyControl = `<#
+.PARAMETER Text
+Help of the text.
+#>
+[CmdletBinding(SupportsShouldProcess, DefaultParameterSetName = 'A')]
+param([Parameter(Mandatory)][string]$Text, [ValidateSet('One', 'Two')][string]$Choice, [int]$Number = 3, [ValidateRange(0, 1)][double]$Share, [switch]$Force, [bool]$Flag,
+  [datetime]$At, [timespan]$Every, [string[]]$List, [hashtable]$Table, [scriptblock]$Code, [pscredential]$Credential, [securestring]$Secret, [ValidateSet('x', 'y')][string[]]$Some, [object]$Any, [DayOfWeek]$Day,
+  [Parameter(ParameterSetName = 'A')][string]$OnlyA, [Parameter(ParameterSetName = 'B', Mandatory)][string]$OnlyB)`;
 
 let browser;
 let pages;
@@ -23,10 +26,11 @@ before(async () => {
   await push(script.script_id ? (await get(`scripts?select=name&id=eq.${script.script_id}`))[0].name : "axe", "Write-Output changed");
   const run = await start(script);
   await ended(run);
-  const asks = await push(unique("axe-asks"), axeParameters);
-  const [target] = await get("targets?select=id&order=created_at&limit=1");
-  await inspected(asks);
-  pages = [`/scripts/${asks.script_id}/run`, `/scripts/${asks.script_id}?tab=inspection`, `/targets/${target.id}`, "/", "/scripts", `/scripts/${script.script_id}`, `/scripts/${script.script_id}?tab=versions`, `/scripts/${script.script_id}?tab=difference`, `/scripts/${script.script_id}/run`, "/scripts/new", "/runs", `/runs/${run}?line=1`, `/runs/${run}?tab=objects`, "/targets", "/agents", "/users", "/audit"];
+  const form = await push(unique("axe-form"), everyControl);
+  const broken = await push(unique("axe-broken"), "if ($x {");
+  await Promise.all([form, broken].map(inspected));
+  const [target] = await get("targets?select=id&limit=1");
+  pages = ["/", "/scripts", `/scripts/${script.script_id}`, `/scripts/${script.script_id}?tab=versions`, `/scripts/${script.script_id}?tab=difference`, `/scripts/${script.script_id}/run`, `/scripts/${form.script_id}/run`, `/scripts/${form.script_id}?tab=inspection`, `/scripts/${broken.script_id}`, `/scripts/${broken.script_id}/run`, `/scripts/${form.script_id}/push`, "/scripts/new", "/runs", `/runs/${run}?line=1`, `/runs/${run}?tab=objects`, "/targets", `/targets/${target.id}`, "/agents", "/users", "/audit"];
 });
 after(() => browser.close());
 
@@ -48,7 +52,7 @@ describe("accessibility", () => {
       for (const path of pages) {
         await page.goto(path);
         await page.locator("h1").waitFor();
-        await page.waitForLoadState("networkidle").catch(() => undefined);
+        await settled(page);
         problems.push(...(await violations(page, path)));
         const width = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
         if (width > 0) problems.push(`${path}: ${width} px wider than the screen`);

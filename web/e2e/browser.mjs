@@ -4,6 +4,7 @@ import { chromium } from "playwright-core";
 export const base = process.env.EPO_URL ?? "http://127.0.0.1:7070";
 export const user = process.env.EPO_USER ?? "admin";
 export const password = process.env.EPO_PASSWORD ?? "";
+export const tenant = process.env.EPO_TENANT ?? "";
 
 const flags = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
 
@@ -29,10 +30,17 @@ export async function newPage(browser, options = {}) {
   return { page, context, faults };
 }
 
-export async function signIn(page, name = user, secret = password) {
+export async function signIn(page, name = user, secret = password, of = tenant) {
   await page.goto("/");
   await page.getByRole("textbox", { name: "User name" }).fill(name);
   await page.getByLabel("Password", { exact: false }).first().fill(secret);
+  await page.getByRole("textbox", { name: "Tenant" }).fill(of);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.getByRole("heading", { name: "Home", level: 1 }).waitFor();
+}
+
+/** settled waits until a page shows its data. (The network is never idle: a page of live data holds a stream open.) */
+export async function settled(page) {
+  await page.locator("h1").first().waitFor();
+  await page.waitForFunction(() => !document.querySelector('[role="status"][aria-label^="Loading"]'));
 }

@@ -1,11 +1,11 @@
 // Calls to the server that prepare what a suite looks at.
-import { base, password, user } from "./browser.mjs";
+import { base, password, tenant, user } from "./browser.mjs";
 
 let token;
 
 async function signedIn() {
   token ??= (async () => {
-    const response = await fetch(`${base}/auth/sign-in`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ user, password, client: "cli" }) });
+    const response = await fetch(`${base}/auth/sign-in`, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ user, password, ...(tenant ? { tenant } : {}), client: "cli" }) });
     if (!response.ok) throw new Error(`sign-in: ${response.status} ${await response.text()}`);
     return (await response.json()).access_token;
   })();
@@ -49,3 +49,11 @@ export async function inspected(pushed) {
 
 /** unique makes a name that no earlier run of the suites took. */
 export const unique = (name) => `${name}-${Date.now().toString(36)}`;
+
+/** control asks the test that started the suites to do something to the stack. */
+export async function control(path) {
+  const address = process.env.EPO_CONTROL;
+  if (!address) throw new Error("EPO_CONTROL is missing: this suite is started by `go test ./test/e2e -run TestConsole`");
+  const response = await fetch(address + path, { method: "POST" });
+  if (!response.ok) throw new Error(`${path}: ${response.status}`);
+}
