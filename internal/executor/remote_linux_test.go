@@ -35,10 +35,18 @@ func powershell(t testing.TB) []string {
 	return append([]string{engine.Path}, engine.Args...)
 }
 
+// remoteHome is a variable: the home of the account on a target.
+func remoteHome(t testing.TB) string {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "epo-remote-home")
+	require.NoError(t, os.Mkdir(dir, 0o755))
+	return "HOME=" + dir
+}
+
 // sshSite is a real sshd with a real PowerShell behind it.
 func sshSite(t testing.TB, lines ...string) *site {
 	t.Helper()
-	s := sshtest.Start(t, sshtest.Options{PowerShell: powershell(t), Env: []string{"TZ=UTC"}, Lines: lines})
+	s := sshtest.Start(t, sshtest.Options{PowerShell: powershell(t), Env: []string{"TZ=UTC", remoteHome(t)}, Lines: lines})
 	p := &site{ssh: s, target: api.TargetSpec{Kind: api.TargetSSH, Options: api.TargetOptions{User: s.User, HostKeys: s.HostKeyLines()}}}
 	p.address(t, s.Address)
 	p.identities = map[string]map[string]any{"default": {"key": string(sshtest.UserKeys(t)["ed25519"].PEM)}}
@@ -48,7 +56,7 @@ func sshSite(t testing.TB, lines ...string) *site {
 // winrmSite is a WS-Man service that bridges to a real PowerShell.
 func winrmSite(t testing.TB, access winrmtest.Access) *site {
 	t.Helper()
-	e := winrmtest.Start(t, winrmtest.Options{Access: access, PowerShell: powershell(t)})
+	e := winrmtest.Start(t, winrmtest.Options{Access: access, PowerShell: powershell(t), Env: []string{remoteHome(t)}})
 	o := api.TargetOptions{User: e.User, CA: string(e.CA), Auth: api.AuthNTLM}
 	id := map[string]any{"password": e.Password}
 	switch access {
