@@ -125,8 +125,8 @@ describe("forms", () => {
     const script = await push(unique("form"), "param($Text) $Text");
     await look(async (page, context) => {
       await page.goto(`/scripts/${script.script_id}/run`);
-      await page.getByRole("checkbox").first().setChecked(true);
       await page.getByRole("textbox", { name: /^Text/ }).fill("typed before the end", { timeout: 60_000 });
+      await page.getByRole("checkbox", { name: /^local/ }).setChecked(true);
       await context.clearCookies();
       let refused = 0;
       await page.route("**/api/rpc/queue_run", (route) =>
