@@ -244,12 +244,9 @@ func (r *remote) clean(timeout time.Duration) {
 }
 
 // reaped ends an engine that did not stop, from a session of its own, and says
-// what came of it. WinRM ends what a shell runs when the shell is deleted, which
-// dropping the connection did.
+// what came of it. Over WinRM the deletion of the shell should have done that;
+// the private directory is still there then.
 func (r *remote) reaped() string {
-	if r.request.Target.Kind != api.TargetSSH {
-		return "the shell was deleted"
-	}
 	if r.facts.started == 0 {
 		return "the target ends the engine when it notices"
 	}
