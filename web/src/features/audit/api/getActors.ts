@@ -11,9 +11,11 @@ function actorsQuery() {
   return queryOptions({
     queryKey: ["audit", "actors"],
     queryFn: async ({ signal }): Promise<ReadonlyMap<string, string>> => {
-      const users = read<Named[]>(db.from("users").select("id,name").limit(1000).abortSignal(signal));
-      const agents = read<Named[]>(db.from("agents").select("id,name").limit(1000).abortSignal(signal));
-      return new Map([...(await users).map((u) => [`user:${u.id}`, u.name] as const), ...(await agents).map((a) => [`agent:${a.id}`, a.name] as const)]);
+      const [users, agents] = await Promise.all([
+        read<Named[]>(db.from("users").select("id,name").limit(1000).abortSignal(signal)),
+        read<Named[]>(db.from("agents").select("id,name").limit(1000).abortSignal(signal)),
+      ]);
+      return new Map([...users.map((u) => [`user:${u.id}`, u.name] as const), ...agents.map((a) => [`agent:${a.id}`, a.name] as const)]);
     },
     staleTime: 60_000,
   });

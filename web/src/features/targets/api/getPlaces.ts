@@ -12,9 +12,11 @@ function placesQuery() {
   return queryOptions({
     queryKey: ["targets", "places"],
     queryFn: async ({ signal }): Promise<Places> => {
-      const pools = read<Places["pools"]>(db.from("pools").select("id,name").order("name").limit(500).abortSignal(signal));
-      const agents = read<Places["agents"]>(db.from("agents").select("id,name,pool_id").eq("state", "active").order("name").limit(1000).abortSignal(signal));
-      return { pools: await pools, agents: await agents };
+      const [pools, agents] = await Promise.all([
+        read<Places["pools"]>(db.from("pools").select("id,name").order("name").limit(500).abortSignal(signal)),
+        read<Places["agents"]>(db.from("agents").select("id,name,pool_id").eq("state", "active").order("name").limit(1000).abortSignal(signal)),
+      ]);
+      return { pools, agents };
     },
   });
 }
