@@ -25,14 +25,14 @@ export function UserActions({ user }: { user: UserRow }) {
   return (
     <>
       <Group gap={6} wrap="wrap">
-        <Button size="compact-xs" variant="default" aria-label={`Roles of ${name}`} onClick={() => setAsked("roles")}>
+        <Button size="compact-sm" variant="default" aria-label={`Roles of ${name}`} onClick={() => setAsked("roles")}>
           Roles…
         </Button>
-        <Button size="compact-xs" variant="default" aria-label={`${user.disabled ? "Enable" : "Disable"} ${name}`} onClick={() => setAsked("disable")}>
+        <Button size="compact-sm" variant="default" aria-label={`${user.disabled ? "Enable" : "Disable"} ${name}`} onClick={() => setAsked("disable")}>
           {user.disabled ? "Enable…" : "Disable…"}
         </Button>
         {!me && (
-          <Button size="compact-xs" variant="default" aria-label={`Reset password of ${name}`} onClick={() => setAsked("reset")}>
+          <Button size="compact-sm" variant="default" aria-label={`Reset password of ${name}`} onClick={() => setAsked("reset")}>
             Reset password…
           </Button>
         )}

@@ -28,7 +28,7 @@ export function FieldRow({ field, tried, rejected, onChange }: Props) {
     <div className={css["field"]} data-parameter={field.key}>
       <FieldControl field={field} control={shownControl(field.control, field.held)} error={error} onChange={onChange} />
       {field.held && field.control.kind !== "switch" && (
-        <Button className={css["leaveOut"]} size="compact-xs" variant="subtle" aria-label={`Leave out ${name}`} onClick={() => onChange(undefined)}>
+        <Button className={css["leaveOut"]} size="compact-sm" variant="subtle" aria-label={`Leave out ${name}`} onClick={() => onChange(undefined)}>
           Leave out
         </Button>
       )}

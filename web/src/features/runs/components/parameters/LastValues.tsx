@@ -20,7 +20,7 @@ export function LastValues({ run, onUse }: { run: EarlierRun | null | undefined;
         ))}
         {run.parameters.size > 8 && " …"}
       </span>{" "}
-      <Button size="compact-xs" variant="default" onClick={() => onUse(run.parameters)}>
+      <Button size="compact-sm" variant="default" onClick={() => onUse(run.parameters)}>
         Use these values
       </Button>
     </div>

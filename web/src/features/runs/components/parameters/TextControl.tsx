@@ -40,11 +40,11 @@ export function TextControl({ field, control, error, onChange }: ControlProps<Sc
       )}
       {free && (
         <div className={css["row"]}>
-          <Button size="compact-xs" variant="subtle" aria-label={`Several lines for ${plain(parameter.name)}`} onClick={() => setTall(true)}>
+          <Button size="compact-sm" variant="subtle" aria-label={`Several lines for ${plain(parameter.name)}`} onClick={() => setTall(true)}>
             Several lines
           </Button>
           {!held && !field.mandatory && (
-            <Button size="compact-xs" variant="subtle" aria-label={`Empty text for ${plain(parameter.name)}`} onClick={() => onChange({ json: "", draft: { piece: textPiece("") } })}>
+            <Button size="compact-sm" variant="subtle" aria-label={`Empty text for ${plain(parameter.name)}`} onClick={() => onChange({ json: "", draft: { piece: textPiece("") } })}>
               Empty text
             </Button>
           )}
