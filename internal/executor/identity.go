@@ -104,6 +104,8 @@ func jsonProblem(err error, text []byte, offset int64) string {
 	switch {
 	case errors.As(err, &syntax):
 		what, offset = "is not JSON", syntax.Offset
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		what, offset = "is not JSON: it ends too early", int64(len(text))
 	case errors.As(err, &kind):
 		what, offset = "member "+kind.Field+" is of the wrong type", kind.Offset
 	}

@@ -148,9 +148,8 @@ func TestCheck48_NativeCommands(t *testing.T) {
 }
 
 // TestCheck49_ProgressFloodOfTheEngine: nothing is lost, and a reader that keeps
-// up needs no memory for it.
+// up needs no memory for it. It runs while no other test does: the heap is everybody's.
 func TestCheck49_ProgressFloodOfTheEngine(t *testing.T) {
-	t.Parallel()
 	const count = 5000
 	pool := enginePool(t, psrp.Config{MaxQueueBytes: 256 << 10})
 	run, err := pool.Start(ctx(t), psrp.Script(fmt.Sprintf("for ($i = 0; $i -lt %d; $i++) { Write-Progress a -CurrentOperation $i -PercentComplete 5 }; 'end'", count)))
@@ -168,7 +167,7 @@ func TestCheck49_ProgressFloodOfTheEngine(t *testing.T) {
 	}
 	require.NoError(t, run.Close(ctx(t)))
 	require.Equal(t, count, n)
-	require.Less(t, most, uint64(256<<20), "other tests run at the same time")
+	require.Less(t, most, uint64(64<<20))
 }
 
 func heap() uint64 {
