@@ -167,7 +167,7 @@ func (p *warmPool) remove(w *worker) bool {
 
 // take gives a worker for one attempt and starts another in its place.
 func (p *warmPool) take(ctx context.Context) (*worker, error) {
-	if w := p.takeIdle(); w != nil {
+	if w := p.takeIdle(0); w != nil {
 		return w, nil
 	}
 	wait := p.join()
@@ -184,10 +184,11 @@ func (p *warmPool) take(ctx context.Context) (*worker, error) {
 	}
 }
 
-func (p *warmPool) takeIdle() *worker {
+// takeIdle gives an idle worker if more than keep are idle, else nil.
+func (p *warmPool) takeIdle(keep int) *worker {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for len(p.idle) > 0 {
+	for len(p.idle) > keep {
 		w := p.idle[0]
 		p.idle = p.idle[1:]
 		w.attach()
@@ -271,18 +272,4 @@ func (p *warmPool) close() {
 
 // takeSpare gives a worker that nobody will miss: one of several that are idle.
 // Without one it gives nil.
-func (p *warmPool) takeSpare() *worker {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for len(p.idle) > 1 {
-		w := p.idle[0]
-		p.idle = p.idle[1:]
-		w.attach()
-		if w.alive() {
-			p.fillLocked()
-			return w
-		}
-		p.executor.active.Go(w.close)
-	}
-	return nil
-}
+func (p *warmPool) takeSpare() *worker { return p.takeIdle(1) }

@@ -1,4 +1,5 @@
 // What the browser suites share: a chromium, a page that reports every breach of the content security policy, and a sign-in.
+import assert from "node:assert/strict";
 import { chromium } from "playwright-core";
 
 export const base = process.env.EPO_URL ?? "http://127.0.0.1:7070";
@@ -43,4 +44,20 @@ export async function signIn(page, name = user, secret = password, of = tenant) 
 export async function settled(page) {
   await page.locator("h1").first().waitFor();
   await page.waitForFunction(() => !document.querySelector('[role="status"][aria-label^="Loading"]'));
+}
+
+/** patience is how long a suite waits for what must happen; it is no measure of speed. */
+export const patience = 90_000;
+
+/** lookAt gives a signed-in page to a test, and fails it when something happened that must not. Who signs in is the administrator unless said. */
+export async function lookAt(browser, work, { name = user, secret = password, of = tenant, ...options } = {}) {
+  const { page, context, faults } = await newPage(browser, options);
+  page.setDefaultTimeout(patience);
+  try {
+    await signIn(page, name, secret, of);
+    await work(page, context);
+    assert.deepEqual(faults, []);
+  } finally {
+    await context.close();
+  }
 }

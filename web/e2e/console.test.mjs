@@ -1,24 +1,14 @@
 // The console against a real server, agent and PowerShell: what people do, and what must never happen.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { launch, newPage, signIn, user, password } from "./browser.mjs";
+import { launch, lookAt, newPage, password, user } from "./browser.mjs";
 import { call, ended, push, start, unique } from "./client.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
 
-/** look gives a signed-in page to a test, and fails it when something happened that must not. */
-async function look(work, options) {
-  const { page, context, faults } = await newPage(browser, options);
-  try {
-    await signIn(page);
-    await work(page, context);
-    assert.deepEqual(faults, []);
-  } finally {
-    await context.close();
-  }
-}
+const look = (work, options) => lookAt(browser, work, options);
 
 const line = (page, number) => page.getByRole("link", { name: `Line ${number}`, exact: true });
 

@@ -5,27 +5,16 @@ import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { after, before, describe, test } from "node:test";
-import { launch, newPage, password, settled, signIn, tenant, user } from "./browser.mjs";
+import { launch, lookAt, settled, tenant, user } from "./browser.mjs";
 import { call, control, ended, push, start, unique } from "./client.mjs";
 
 const secrets = { oscar: process.env.EPO_PASSWORD_OSCAR, anna: process.env.EPO_PASSWORD_ANNA, olga: process.env.EPO_PASSWORD_OLGA };
-const patience = 90_000; // for what must happen; no measure of speed
 
 let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
 
-async function look(work, { name = user, secret = password, of = tenant, ...options } = {}) {
-  const { page, context, faults } = await newPage(browser, options);
-  page.setDefaultTimeout(patience);
-  try {
-    await signIn(page, name, secret, of);
-    await work(page, context);
-    assert.deepEqual(faults, []);
-  } finally {
-    await context.close();
-  }
-}
+const look = (work, options) => lookAt(browser, work, options);
 
 /** gated starts a script that writes half of its ticks, waits until open is called, and writes the rest. */
 async function gated(name, count) {

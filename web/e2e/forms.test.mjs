@@ -1,24 +1,14 @@
 // Forms against a real server, agent and PowerShell: what a script asks for, people, and targets.
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
-import { launch, newPage, signIn } from "./browser.mjs";
+import { launch, lookAt, newPage, signIn } from "./browser.mjs";
 import { get, push, unique } from "./client.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
 after(() => browser.close());
 
-/** look gives a signed-in page to a test, and fails it when something happened that must not. */
-async function look(work, options) {
-  const { page, context, faults } = await newPage(browser, options);
-  try {
-    await signIn(page);
-    await work(page, context);
-    assert.deepEqual(faults, []);
-  } finally {
-    await context.close();
-  }
-}
+const look = (work, options) => lookAt(browser, work, options);
 
 const asked = `<#
 .SYNOPSIS

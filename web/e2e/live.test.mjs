@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { after, before, describe, test } from "node:test";
 import { FakeAgent } from "./agent.mjs";
-import { launch, newPage, signIn } from "./browser.mjs";
+import { launch, lookAt } from "./browser.mjs";
 import { call, push, unique } from "./client.mjs";
 
 let browser;
@@ -14,15 +14,7 @@ before(async () => {
 });
 after(() => browser.close());
 
-/** look opens a page as somebody who is signed in, and fails for what must never happen. */
-async function look(work) {
-  const { page, context, faults } = await newPage(browser);
-  page.setDefaultTimeout(60_000);
-  await signIn(page);
-  await work(page, context);
-  assert.deepEqual(faults, []);
-  await context.close();
-}
+const look = (work, options) => lookAt(browser, work, options);
 
 const record = (seq) => ({ seq, time: "2026-01-01T00:00:00Z", stream: seq % 100 === 0 ? "error" : "output", text: `line ${seq} of "it" \u001b[31mred` });
 

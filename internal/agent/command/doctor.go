@@ -2,13 +2,11 @@ package command
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -264,19 +262,9 @@ func (d *doctor) checkDisk() {
 }
 
 func (d *doctor) report(w io.Writer, asJSON bool) error {
-	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(d.checks)
-	}
-	var text strings.Builder
+	r := report{stateWidth: 5, nameWidth: 13}
 	for _, c := range d.checks {
-		fmt.Fprintf(&text, "%-5s %-13s %s\n", c.Status, c.Name, strings.ReplaceAll(c.Detail, "\n", "\n                    "))
-		if c.Advice != "" {
-			fmt.Fprintf(&text, "                    → %s\n", c.Advice)
-		}
+		r.lines = append(r.lines, reportLine{string(c.Status), c.Name, c.Detail, c.Advice})
 	}
-	_, err := io.WriteString(w, text.String())
-	return err
+	return r.print(w, asJSON, d.checks)
 }

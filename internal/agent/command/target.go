@@ -1,7 +1,6 @@
 package command
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -101,20 +100,10 @@ func testTarget(cmd *cobra.Command, flags targetFlags, asJSON bool) error {
 	return nil
 }
 
-func printConnection(w io.Writer, r api.ConnectionResult, asJSON bool) error {
-	if asJSON {
-		enc := json.NewEncoder(w)
-		enc.SetIndent("", "  ")
-		enc.SetEscapeHTML(false)
-		return enc.Encode(r)
+func printConnection(w io.Writer, c api.ConnectionResult, asJSON bool) error {
+	r := report{stateWidth: 8, nameWidth: 17}
+	for _, check := range c.Checks {
+		r.lines = append(r.lines, reportLine{string(check.State), check.Name, check.Detail, check.Advice})
 	}
-	var text strings.Builder
-	for _, c := range r.Checks {
-		fmt.Fprintf(&text, "%-8s %-17s %s\n", c.State, c.Name, strings.ReplaceAll(c.Detail, "\n", "\n                           "))
-		if c.Advice != "" {
-			fmt.Fprintf(&text, "                           → %s\n", c.Advice)
-		}
-	}
-	_, err := io.WriteString(w, text.String())
-	return err
+	return r.print(w, asJSON, c)
 }
