@@ -13,9 +13,13 @@ export function launch() {
   return chromium.launch({ executablePath: process.env.EPO_CHROMIUM ?? "/usr/bin/chromium", args: flags });
 }
 
+/** patience is how long a suite waits for what must happen; it is no measure of speed. */
+const patience = 90_000;
+
 /** newPage opens a page and collects what must never happen: script errors, breaches of the policy, requests to anywhere else. */
 export async function newPage(browser, options = {}) {
   const context = await browser.newContext({ baseURL: base, viewport: { width: 1280, height: 800 }, ...options });
+  context.setDefaultTimeout(patience);
   const page = await context.newPage();
   const faults = [];
   page.on("pageerror", (error) => faults.push(`script error: ${error.message}`));
@@ -46,13 +50,9 @@ export async function settled(page) {
   await page.waitForFunction(() => !document.querySelector('[role="status"][aria-label^="Loading"]'));
 }
 
-/** patience is how long a suite waits for what must happen; it is no measure of speed. */
-export const patience = 90_000;
-
 /** lookAt gives a signed-in page to a test, and fails it when something happened that must not. Who signs in is the administrator unless said. */
 export async function lookAt(browser, work, { name = user, secret = password, of = tenant, ...options } = {}) {
   const { page, context, faults } = await newPage(browser, options);
-  page.setDefaultTimeout(patience);
   try {
     await signIn(page, name, secret, of);
     await work(page, context);

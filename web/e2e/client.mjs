@@ -1,4 +1,7 @@
 // Calls to the server that prepare what a suite looks at.
+import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
 import { base, password, tenant, user } from "./browser.mjs";
 
 let token;
@@ -27,6 +30,18 @@ export const push = (name, source, more = {}) => call("push_script", { name, con
 export async function start(script, parameters = {}) {
   const [target] = await get("targets?select=id&disabled=is.false&order=created_at&limit=1");
   return (await call("queue_run", { script_id: script.script_id, target_ids: [target.id], parameters })).run_id;
+}
+
+/** gated starts a script that writes half of its ticks, waits until open is called, and writes the rest: the test says when. */
+export async function gated(name, count) {
+  const gate = path.join(mkdtempSync(path.join(tmpdir(), "epo-gate-")), "open");
+  chmodSync(path.dirname(gate), 0o755); // scripts run under an account of their own
+  const half = count / 2;
+  const script = await push(unique(name), `param([string]$Gate)
+1..${half} | % { Write-Host "tick $_" }
+while (-not (Test-Path $Gate)) { Start-Sleep -Milliseconds 50 }
+${half + 1}..${count} | % { Write-Host "tick $_"; Start-Sleep -Milliseconds 20 }`);
+  return { run: await start(script, { Gate: gate }), open: () => writeFileSync(gate, "") };
 }
 
 /** ended waits until a run has ended and returns its state. */

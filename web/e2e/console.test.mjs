@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { launch, lookAt, newPage, password, user } from "./browser.mjs";
-import { call, ended, push, start, unique } from "./client.mjs";
+import { call, ended, gated, push, start, unique } from "./client.mjs";
 
 let browser;
 before(async () => (browser = await launch()));
@@ -58,8 +58,8 @@ describe("from a script to its output", () => {
       if (!(await target.isChecked())) await target.check();
       await page.getByRole("textbox", { name: "Who" }).fill("browser"); // the form appears when an agent has read the script
       await page.getByRole("button", { name: "Run", exact: true }).click();
-      await page.getByText("hello browser").waitFor({ timeout: 60_000 });
-      await page.locator("h1").getByText("succeeded").waitFor({ timeout: 30_000 });
+      await page.getByText("hello browser").waitFor();
+      await page.locator("h1").getByText("succeeded").waitFor();
     }));
 
   test("foreign text does no harm and keeps its colours", async () => {
@@ -85,26 +85,28 @@ describe("from a script to its output", () => {
   });
 
   test("a log is followed, and a run that somebody else cancels shows it", async () => {
-    const run = await start(await push(unique("slow"), '1..400 | % { "tick $_"; Start-Sleep -Milliseconds 200 }'));
+    const { run } = await gated("slow", 20);
     await look(async (page) => {
       await page.goto(`/runs/${run}`);
       await page.getByText("● live").waitFor();
-      await page.getByText("tick 3", { exact: true }).waitFor({ timeout: 60_000 });
+      await page.getByText("tick 10", { exact: true }).waitFor();
       await call("cancel_run", { run_id: run });
-      await page.locator("h1").getByText("cancelled").waitFor({ timeout: 60_000 });
+      await page.locator("h1").getByText("cancelled").waitFor();
     });
   });
 
   test("a lost connection is told, mended, and leaves no gap", async () => {
-    const run = await start(await push(unique("gap"), '1..60 | % { "tick $_"; Start-Sleep -Milliseconds 200 }'));
+    const { run, open } = await gated("gap", 60);
     await look(async (page, context) => {
       await page.goto(`/runs/${run}`);
-      await page.getByText("tick 3", { exact: true }).waitFor({ timeout: 60_000 });
+      await page.getByText("tick 30", { exact: true }).waitFor();
       await context.setOffline(true);
-      await page.getByText("The server does not answer").waitFor({ timeout: 60_000 });
+      open(); // what comes now is announced by a stream that is still open, and cannot be read
+      await page.getByText("The server does not answer").waitFor();
+      await ended(run);
       await context.setOffline(false);
-      await page.getByText("The server does not answer").waitFor({ state: "detached", timeout: 30_000 });
-      await page.locator("h1").getByText("succeeded").waitFor({ timeout: 60_000 });
+      await page.getByText("The server does not answer").waitFor({ state: "detached" });
+      await page.locator("h1").getByText("succeeded").waitFor();
       await page.getByText("60 of 120 records").waitFor();
     });
   });
@@ -115,7 +117,7 @@ describe("forms", () => {
     const script = await push(unique("form"), "param($Text) $Text");
     await look(async (page, context) => {
       await page.goto(`/scripts/${script.script_id}/run`);
-      await page.getByRole("textbox", { name: /^Text/ }).fill("typed before the end", { timeout: 60_000 });
+      await page.getByRole("textbox", { name: /^Text/ }).fill("typed before the end");
       await page.getByRole("checkbox", { name: /^local/ }).setChecked(true);
       await context.clearCookies();
       let refused = 0;
@@ -127,7 +129,7 @@ describe("forms", () => {
       await dialog.locator("input[type=password]").fill(password);
       await page.keyboard.press("Enter");
       await page.waitForURL(/\/runs\//);
-      await page.getByRole("region", { name: "Log" }).getByText("typed before the end").waitFor({ timeout: 60_000 });
+      await page.getByRole("region", { name: "Log" }).getByText("typed before the end").waitFor();
     });
   });
 
@@ -153,7 +155,7 @@ describe("forms", () => {
     await ended(run);
     await look(async (page) => {
       await page.goto(`/runs/${run}?line=4000`);
-      await line(page, 4000).waitFor({ timeout: 30_000 });
+      await line(page, 4000).waitFor();
       await page.getByRole("region", { name: "Text of line 4000" }).getByText("row 2000").waitFor();
     });
   });
@@ -171,8 +173,7 @@ describe("by keyboard", () => {
   test("the palette leads anywhere", () =>
     look(async (page) => {
       await page.keyboard.press("Control+k");
-      await page.getByRole("combobox", { name: /Page, script/ }).waitFor();
-      await page.keyboard.type("audit");
+      await page.keyboard.type("audit"); // at once: the palette has the focus when the next key comes
       await page.keyboard.press("Enter");
       await page.getByRole("heading", { name: "Audit log", level: 1 }).waitFor();
     }));

@@ -41,13 +41,13 @@ describe("the run form", () => {
     look(async (page) => {
       const script = await push(unique("asks"), asked);
       await page.goto(`/scripts/${script.script_id}/run`);
-      await page.getByText("Whom to greet.").waitFor({ timeout: 60_000 });
+      await page.getByText("Whom to greet.").waitFor();
       const target = page.getByRole("checkbox", { name: /^local/ });
       if (!(await target.isChecked())) await target.check();
       const run = page.getByRole("button", { name: "Run", exact: true });
       await run.click();
       await page.getByText("This is needed.").waitFor();
-      assert.equal(await page.evaluate(() => document.activeElement?.closest("[data-parameter]")?.dataset.parameter), "Name");
+      await page.waitForFunction(() => document.activeElement?.closest("[data-parameter]")?.dataset.parameter === "Name");
       await page.getByRole("textbox", { name: "Name" }).fill("Ada");
       await page.getByRole("textbox", { name: "Count" }).fill("601");
       await page.getByText("This must be from 1 to 600.").waitFor();
@@ -69,7 +69,7 @@ describe("the run form", () => {
       await page.getByRole("combobox", { name: "Day" }).selectOption({ label: "Friday" });
       await page.getByText("EPO takes none yet").waitFor();
       await run.click();
-      await page.locator("h1").getByText("succeeded").waitFor({ timeout: 60_000 });
+      await page.locator("h1").getByText("succeeded").waitFor();
       for (const line of ["Big [Int64] 9007199254740993", "Count [Int32] 600", "Day [DayOfWeek] Friday", "Force [SwitchParameter] True", "Hosts [String[]] web-1+web-2", "Name [String] Ada", "Stage [String] prod", "Tags [Hashtable] size=3:Int32", "Wait [TimeSpan] 00:01:30", "When [DateTime] 2026-11-26T14:03:00"])
         await page.getByText(line, { exact: true }).waitFor();
       // And the next time they are offered again, with all their digits.
@@ -85,7 +85,7 @@ describe("the run form", () => {
       const name = unique("broken");
       const script = await push(name, "'one'\nif ($true) {\n'three'\n");
       await page.goto(`/scripts/${script.script_id}/run`);
-      await page.getByText("This version has syntax errors and cannot run").waitFor({ timeout: 60_000 });
+      await page.getByText("This version has syntax errors and cannot run").waitFor();
       assert.equal(await page.getByRole("button", { name: "Run", exact: true }).isDisabled(), true);
       await page.getByRole("link", { name: /^Line 2, column/ }).click();
       await page.getByText(/1 syntax error: this version cannot run/).waitFor();
@@ -151,7 +151,7 @@ describe("targets", () => {
       await page.getByRole("button", { name: "Create target" }).click();
       await page.getByRole("heading", { name, level: 1 }).waitFor();
       await page.getByRole("button", { name: "Test connection" }).click();
-      await page.getByRole("table", { name: "Steps of the test" }).waitFor({ timeout: 60_000 });
+      await page.getByRole("table", { name: "Steps of the test" }).waitFor();
       await page.getByText("It cannot be used yet").waitFor();
       await page.getByRole("button", { name: "Disable", exact: true }).click();
       await page.getByRole("button", { name: "Enable", exact: true }).waitFor();

@@ -26,7 +26,7 @@ export function CommandPalette() {
       <Button variant="default" size="xs" onClick={() => setOpen(true)} aria-keyshortcuts="Control+K Meta+K">
         Go to…<span className={`${shell["wide"]} ${shell["keys"]}`}>Ctrl K</span>
       </Button>
-      <Modal opened={open} onClose={() => setOpen(false)} lockScroll={false} title="Go to" closeButtonProps={{ "aria-label": "Close" }} size="lg">
+      <Modal opened={open} onClose={() => setOpen(false)} title="Go to" size="lg">
         <Palette onDone={() => setOpen(false)} />
       </Modal>
     </>
@@ -54,6 +54,7 @@ function Palette({ onDone }: { onDone: () => void }) {
   return (
     <>
       <TextInput
+        autoFocus
         data-autofocus
         role="combobox"
         aria-label="Page, script, or id of a run"

@@ -2,10 +2,8 @@ import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 afterEach(cleanup);
-configure({ asyncUtilTimeout: 20_000 });
-
 // On a busy machine a page takes longer than the library's second.
-configure({ asyncUtilTimeout: 5_000 });
+configure({ asyncUtilTimeout: 20_000 });
 
 // What jsdom leaves out and Mantine asks for.
 window.matchMedia = (query: string): MediaQueryList =>

@@ -17,7 +17,7 @@ export function RevokeButton({ agent }: { agent: Agent }) {
       <Button size="compact-xs" variant="default" onClick={() => setAsking(true)} aria-label={`Revoke agent ${plain(agent.name)}`}>
         Revoke
       </Button>
-      <Modal opened={asking} onClose={() => setAsking(false)} lockScroll={false} title="Revoke this agent?" closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal opened={asking} onClose={() => setAsking(false)} title="Revoke this agent?">
         <Text size="sm" mb="md" component="div">
           <SafeText>{agent.name}</SafeText> can do nothing more; what it runs now becomes unknown. To come back it has to be enrolled anew.
         </Text>

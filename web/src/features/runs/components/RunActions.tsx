@@ -33,7 +33,7 @@ function Cancel({ run }: { run: Run }) {
       <Button color="red" disabled={asked} onClick={() => setAsking(true)}>
         {asked ? "Cancelling…" : "Cancel run"}
       </Button>
-      <Modal opened={asking} onClose={() => setAsking(false)} lockScroll={false} title="Cancel this run?" closeButtonProps={{ "aria-label": "Close" }}>
+      <Modal opened={asking} onClose={() => setAsking(false)} title="Cancel this run?">
         <Text size="sm" mb="md">
           Scripts that run are stopped with all they started. Targets that wait are not started.
         </Text>

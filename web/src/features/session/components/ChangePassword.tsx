@@ -21,7 +21,7 @@ export default function ChangePassword({ user, onClose }: { user: User; onClose:
     change.mutate({ current, fresh });
   };
   return (
-    <Modal opened onClose={onClose} lockScroll={false} title="Change your password" closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened onClose={onClose} title="Change your password">
       {change.isSuccess ? (
         <Stack>
           <Alert color="green" variant="light" role="status">

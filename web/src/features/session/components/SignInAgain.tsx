@@ -5,7 +5,7 @@ import { SignInForm } from "./SignInForm";
 /** SignInAgain stands over a page whose session ended. The page below keeps what was typed, and goes on after the sign-in. */
 export function SignInAgain({ user }: { user: User }) {
   return (
-    <Modal opened onClose={() => undefined} withCloseButton={false} closeOnEscape={false} lockScroll={false} title="Your session has ended">
+    <Modal opened onClose={() => undefined} withCloseButton={false} closeOnEscape={false} title="Your session has ended">
       <Text size="sm" mb="md">
         Sign in again to go on where you were. Nothing you typed is lost.
       </Text>

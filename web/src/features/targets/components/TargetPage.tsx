@@ -120,7 +120,7 @@ function DeleteDialog({ target, onClose, onDeleted }: { target: Target; onClose:
   const remove = useDeleteTarget(target.id);
   const used = codeOf(remove.error) === "target_in_use";
   return (
-    <Modal opened onClose={onClose} lockScroll={false} title="Delete this target?" closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened onClose={onClose} title="Delete this target?">
       <Text size="sm" mb="md" component="div">
         <SafeText>{target.name}</SafeText> goes for good. Only a target that no run, job or test was ever about can be deleted, since history names it; others are disabled.
       </Text>

@@ -53,7 +53,7 @@ interface DialogProps {
 
 function Dialog({ title, onClose, error, children }: DialogProps) {
   return (
-    <Modal opened onClose={onClose} lockScroll={false} title={title} closeButtonProps={{ "aria-label": "Close" }}>
+    <Modal opened onClose={onClose} title={title}>
       <Stack>
         {error !== null && error !== undefined && (
           <Alert color="red" variant="light" role="alert" title={codeOf(error) === "conflict" ? "This is the last administrator" : "Nothing was changed"}>

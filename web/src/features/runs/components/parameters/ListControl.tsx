@@ -1,5 +1,5 @@
 import { Button } from "@mantine/core";
-import { useEffect, useRef } from "react";
+import { useLayoutEffect, useRef } from "react";
 import { plain } from "@/lib/text";
 import type { Control } from "../../api/control";
 import { holdItems, textPiece, type Piece } from "../../api/draft";
@@ -16,7 +16,7 @@ export function ListControl({ field, control, error, onChange }: ControlProps<Ex
   const items = draft && "items" in draft ? draft.items : [];
   const last = useRef<HTMLInputElement>(null);
   const adding = useRef(false);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (adding.current) last.current?.focus();
     adding.current = false;
   }, [items.length]);
