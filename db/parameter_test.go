@@ -245,6 +245,22 @@ func TestParameterSetsAreChecked(t *testing.T) {
 	}
 }
 
+// What a job fixes must fit its script; what it leaves out may come with the run.
+func TestParametersOfAJobAreCheckedWhenItIsMade(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	job := func(name, parameters string) testkit.Args {
+		return testkit.Args{"name": name, "script_id": b.scriptID, "target_ids": []string{b.TargetID}, "parameters": json.RawMessage(parameters)}
+	}
+	b.inspected(t, `{"ok":true,"errors":[],"parameters":[`+param("A", "System.String", `,"mandatory":true,"sets":[{"name":"__AllParameterSets","mandatory":true}]`)+`,`+param("B", "System.Int32", "")+`]}`)
+	for parameters, parameter := range map[string]string{`{"C":1}`: "C", `{"B":"x"}`: "B"} {
+		require.Equal(t, parameter, b.refuse(t, "parameter_rejected", b.Operator, "create_job", job("j", parameters)).Details)
+	}
+	b.Call(t, b.Operator, "create_job", job("j", `{"B":1}`))
+	b.inspected(t, `{"ok":false,"errors":[{"line":3,"message":"Missing"}],"parameters":[]}`)
+	require.Equal(t, "3", b.refuse(t, "script_invalid", b.Operator, "create_job", job("k", `{}`)).Details)
+}
+
 // Parameters of the job and of the run are one selection.
 func TestParametersOfAJobAreCheckedWhenItRuns(t *testing.T) {
 	t.Parallel()

@@ -127,23 +127,26 @@ language plpgsql security definer
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+  v_parameters jsonb := coalesce(create_job.parameters, '{}');
   v_retryable boolean := coalesce(create_job.retryable, false);
   v_attempts integer := coalesce(create_job.max_attempts, case when create_job.retryable then 3 else 1 end);
   v_id uuid;
 begin
   perform epo.require_role('admin', 'operator');
   perform epo.require_name(create_job.name);
-  perform epo.require_object(coalesce(create_job.parameters, '{}'), 'parameters');
+  perform epo.require_object(v_parameters, 'parameters');
   perform epo.require_limits(create_job.timeout_seconds, v_retryable, v_attempts);
   perform epo.require_targets(create_job.target_ids);
   v_id := epo.insert_job(
     create_job.name, create_job.script_id, create_job.script_version_id, create_job.target_ids,
-    coalesce(create_job.parameters, '{}'), create_job.timeout_seconds, v_retryable, v_attempts);
+    v_parameters, create_job.timeout_seconds, v_retryable, v_attempts);
+  perform epo.check_parameters(epo.choose_version(create_job.script_id, create_job.script_version_id), v_parameters, complete => false);
+  perform epo.wake_tenant('job');
   return jsonb_build_object('id', v_id, 'name', create_job.name);
 end
 $$;
 comment on function api.create_job(text, uuid, uuid[], jsonb, integer, boolean, integer, uuid) is
-  'Makes a job: a script, or a fixed version of it, its targets, parameters and limits.';
+  'Makes a job: a script, or a fixed version of it, its targets, parameters and limits. Where the version is inspected, 400 parameter_rejected for a parameter that it would not take, 409 script_invalid for syntax errors; what is missing may come with the run.';
 grant execute on function api.create_job(text, uuid, uuid[], jsonb, integer, boolean, integer, uuid) to app_user, app_admin;
 
 reset role;

@@ -20,12 +20,13 @@ end
 $$;
 comment on function epo.reject_parameter(text, text) is 'Refuses a parameter by name; details is the name.';
 
-create function epo.check_parameters(script_version_id uuid, parameters jsonb) returns boolean
+create function epo.check_parameters(script_version_id uuid, parameters jsonb, complete boolean) returns boolean
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
   v_document jsonb;
+  v_given integer[];
 begin
   select i.result -> 'document' into v_document
   from epo.inspections as i
@@ -38,12 +39,15 @@ begin
     return false;
   end if;
   perform epo.require_syntax(v_document);
-  perform epo.require_sets(v_document, epo.bind_parameters(v_document, check_parameters.parameters));
+  v_given := epo.bind_parameters(v_document, check_parameters.parameters);
+  if check_parameters.complete then
+    perform epo.require_sets(v_document, v_given);
+  end if;
   return true;
 end
 $$;
-comment on function epo.check_parameters(uuid, jsonb) is
-  'Refuses a version with syntax errors, and parameters that it would not take. False where it is not inspected and nothing is known.';
+comment on function epo.check_parameters(uuid, jsonb, boolean) is
+  'Refuses a version with syntax errors, and parameters that it would not take; where they are complete, also what is missing. False where it is not inspected and nothing is known.';
 
 create function epo.require_syntax(document jsonb) returns void
 language plpgsql

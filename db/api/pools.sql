@@ -26,6 +26,7 @@ begin
   if v_id is null then
     perform epo.raise('conflict', 409, 'the name is taken');
   end if;
+  perform epo.wake_tenant('pool');
   return jsonb_build_object('id', v_id, 'name', create_pool.name);
 end
 $$;

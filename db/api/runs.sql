@@ -253,7 +253,7 @@ begin
   perform epo.require_targets(v_targets);
   v_version := epo.choose_version(v_job.script_id, v_job.script_version_id);
   v_parameters := v_job.parameters || v_parameters;
-  v_checked := epo.check_parameters(v_version, v_parameters);
+  v_checked := epo.check_parameters(v_version, v_parameters, complete => true);
   v_run := epo.insert_run(
     v_job.id, v_version, v_targets, v_parameters, v_checked, coalesce(queue_run.timeout_seconds, v_job.timeout_seconds),
     queue_run.idempotency_key, v_digest);

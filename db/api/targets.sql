@@ -66,6 +66,7 @@ begin
   if v_id is null then
     perform epo.raise('conflict', 409, 'the name is taken');
   end if;
+  perform epo.wake_tenant('target');
   return jsonb_build_object('id', v_id, 'name', create_target.name);
 end
 $$;
@@ -144,6 +145,7 @@ begin
   where t.tenant_id = v_old.tenant_id
     and t.id = v_old.id;
   perform epo.move_waiting_targets(v_old.id, coalesce(v_old.agent_id, v_old.pool_id), coalesce(v_agent, v_pool));
+  perform epo.wake_tenant('target');
   return jsonb_build_object('id', v_old.id, 'name', v_old.name);
 end
 $$;
@@ -162,6 +164,7 @@ begin
   if not found then
     perform epo.raise_not_found();
   end if;
+  perform epo.wake_tenant('target');
   return jsonb_build_object('id', delete_target.target_id);
 exception
   when foreign_key_violation then

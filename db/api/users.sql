@@ -66,6 +66,7 @@ begin
       and r.user_id = disable_user.user_id
       and r.revoked_at is null;
   end if;
+  perform epo.wake_tenant('user');
   return jsonb_build_object('id', disable_user.user_id, 'disabled', disable_user.disabled);
 end
 $$;
@@ -98,6 +99,7 @@ begin
   from (select distinct u.role_name from unnest(set_user_roles.roles) as u (role_name)) as n
   on conflict do nothing;
   perform epo.require_admin_left();
+  perform epo.wake_tenant('user');
   return jsonb_build_object('id', set_user_roles.user_id, 'roles', to_jsonb(set_user_roles.roles));
 end
 $$;

@@ -326,12 +326,12 @@ func TestRetryableScriptIsEndedBeforeItsLease(t *testing.T) {
 				away.Store(true)
 				select {
 				case <-ctx.Done():
-				case <-time.After(1500 * time.Millisecond):
+				case <-time.After(5 * time.Second):
 				}
 				ended <- time.Now()
 				return failure(api.StateCancelled, api.CodeCancelled, "")
 			}, func(s *fakeServer, c *Config) {
-				s.lease = 800 * time.Millisecond
+				s.lease = 3 * time.Second
 				s.intercept(func(string, []byte) bool { return away.Load() }, nil)
 			})
 			target := b.server.queue("x", func(t *fakeTarget) { t.retryable = retryable })

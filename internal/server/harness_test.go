@@ -372,7 +372,7 @@ func within(t testing.TB, work func() error) {
 	select {
 	case err := <-done:
 		require.NoError(t, err)
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		require.NoError(t, errTimeout)
 	}
 }

@@ -97,6 +97,14 @@ func TestEventsTellOfTheListsOfATenant(t *testing.T) {
 	require.NotContains(t, hears(t, lines, "script"), "run", "a line of log changes no list")
 	s.call(tn.admin, "revoke_agent", map[string]any{"agent_id": m.id})
 	require.Subset(t, []string{"inspection", "script"}, hears(t, lines, "agent"))
+	pool := s.call(tn.admin, "create_pool", map[string]any{"name": "second"})["id"]
+	hears(t, lines, "pool")
+	target := s.call(tn.admin, "create_target", map[string]any{"name": "made", "kind": "local", "pool_id": pool})["id"]
+	hears(t, lines, "target")
+	s.call(tn.admin, "update_target", map[string]any{"target_id": target, "disabled": true})
+	hears(t, lines, "target")
+	s.call(tn.admin, "delete_target", map[string]any{"target_id": target})
+	hears(t, lines, "target")
 	s.call(other.admin, "revoke_agent", map[string]any{"agent_id": theirs.id})
 	require.Empty(t, hears(t, strangers, "agent"), "what another tenant does is not heard")
 }

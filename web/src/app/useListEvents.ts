@@ -9,6 +9,8 @@ const keys: Record<string, readonly (readonly string[])[]> = {
   script: [["scripts"]],
   inspection: [["inspections"], ["scripts"], ["targets"]],
   target: [["targets"]],
+  pool: [["pools"], ["targets", "places"]],
+  user: [["users"]],
 };
 
 /** Milliseconds between two looks where live updates do not get through. */
