@@ -154,11 +154,16 @@ func decodeObject(d *json.Decoder, depth int) (any, error) {
 // maxDecimalDigits is how many digits every Decimal can hold.
 const maxDecimalDigits = 28
 
+// decodeNumber chooses the type of a number as PowerShell's own literals have it: Int32, Int64, Double; where that would lose
+// digits, Decimal.
 func decodeNumber(s string) (any, error) {
 	if strings.ContainsAny(s, ".eE") {
 		f, err := strconv.ParseFloat(s, 64)
 		if err != nil {
 			return nil, fmt.Errorf("number %.40s is too large", s)
+		}
+		if losesDigits(s, f) {
+			return clixml.Decimal(s), nil
 		}
 		return f, nil
 	}
@@ -176,6 +181,16 @@ func decodeNumber(s string) (any, error) {
 		return nil, fmt.Errorf("number %.40s is too large", s)
 	}
 	return f, nil
+}
+
+// losesDigits tells whether a fraction, not one with an exponent, has digits that only a Decimal keeps.
+func losesDigits(s string, f float64) bool {
+	digits := strings.TrimPrefix(s, "-")
+	if strings.ContainsAny(s, "eE") || len(digits)-len(".") > maxDecimalDigits {
+		return false
+	}
+	shortest := strconv.FormatFloat(math.Abs(f), 'f', -1, 64)
+	return strings.TrimRight(strings.TrimRight(digits, "0"), ".") != shortest
 }
 
 // holdsArray tells whether a parameter is or holds an object[].

@@ -194,10 +194,10 @@ function matches(row: Row, name: string, filter: string): boolean {
   }
 }
 
-/** asText gives columns that are asked for as "name::text" as the text of their JSON. */
+/** asText gives columns that are asked for as "name::text" or "alias:name::text" as the text of their JSON. */
 function asText(row: Row, select: string | null): Row {
-  const named = [...(select ?? "").matchAll(/(?:^|,)(\w+)::text/g)].map((found) => found[1] ?? "");
-  const texts = named.map((name): [string, unknown] => [name, row[name] === undefined || row[name] === null || typeof row[name] === "string" ? row[name] ?? null : JSON.stringify(row[name])]);
+  const named = [...(select ?? "").matchAll(/(?:^|,)(?:(\w+):)?(\w+)::text/g)].map(([, alias, name = ""]) => ({ name, as: alias ?? name }));
+  const texts = named.map(({ name, as }): [string, unknown] => [as, row[name] === undefined || row[name] === null || typeof row[name] === "string" ? row[name] ?? null : JSON.stringify(row[name])]);
   return named.length === 0 ? row : { ...row, ...Object.fromEntries(texts) };
 }
 

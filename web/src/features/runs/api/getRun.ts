@@ -1,11 +1,24 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { db, read } from "@/lib/http";
+import type { ExactObject } from "@/lib/exactJson";
 import type { Run } from "@/lib/schema";
+import { readObject } from "./parameterForm";
+
+/** OneRun has its parameters with all the digits that were given. */
+export interface OneRun extends Run {
+  exactParameters: ExactObject;
+}
+
+interface Row extends Run {
+  parameters_text: string;
+}
+
+const one = ({ parameters_text, ...run }: Row): OneRun => ({ ...run, exactParameters: readObject(parameters_text).values ?? new Map<string, never>() });
 
 export function runQuery(id: string) {
   return queryOptions({
     queryKey: ["runs", "one", id],
-    queryFn: ({ signal }) => read<Run>(db.from("job_runs").select("*").eq("id", id).abortSignal(signal).single()),
+    queryFn: async ({ signal }) => one(await read<Row>(db.from("job_runs").select("*,parameters_text:parameters::text").eq("id", id).abortSignal(signal).single())),
   });
 }
 

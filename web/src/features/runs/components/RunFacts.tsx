@@ -3,11 +3,12 @@ import { Facts } from "@/components/ui/Facts";
 import { SafeText } from "@/components/ui/SafeText";
 import { Took, When } from "@/components/ui/When";
 import { plain } from "@/lib/text";
-import type { Run } from "@/lib/schema";
+import { stringifyExact } from "@/lib/exactJson";
+import type { OneRun } from "../api/getRun";
 import { TargetCount } from "./RunTable";
 
 /** RunFacts: what runs, with what, who asked for it, and when. */
-export function RunFacts({ run }: { run: Run }) {
+export function RunFacts({ run }: { run: OneRun }) {
   return (
     <Facts
       facts={[
@@ -30,14 +31,13 @@ export function RunFacts({ run }: { run: Run }) {
   );
 }
 
-function Parameters({ run }: { run: Run }) {
-  const names = Object.keys(run.parameters);
-  if (names.length === 0) return <span className="epo-quiet">none</span>;
+function Parameters({ run }: { run: OneRun }) {
+  if (run.exactParameters.size === 0) return <span className="epo-quiet">none</span>;
   return (
     <div className="epo-mono">
-      {names.map((name) => (
+      {[...run.exactParameters].map(([name, value]) => (
         <div key={name}>
-          {plain(name)} = {plain(JSON.stringify(run.parameters[name]))}
+          {plain(name)} = {plain(stringifyExact(value))}
         </div>
       ))}
     </div>

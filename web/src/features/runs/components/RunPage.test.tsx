@@ -55,6 +55,14 @@ describe("RunPage", () => {
     expect(lines.textContent).not.toMatch(/[\u0000\u001b\u202e]/);
   });
 
+  it("shows a parameter with all its digits, safely", async () => {
+    store();
+    server.views["job_runs"] = [{ ...run, parameters: `{"Big":12345678901234567890,"Name":${JSON.stringify(harmful)}}` }];
+    await renderPage(<Shown />);
+    expect(await screen.findByText("Big = 12345678901234567890")).toBeDefined();
+    expect(screen.getByText(/^Name = "a<img src=x/).textContent).not.toMatch(/[\u0000\u202e]/);
+  });
+
   it("opens a line that has more than its row shows", async () => {
     store();
     await renderPage(<Shown />);

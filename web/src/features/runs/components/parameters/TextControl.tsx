@@ -65,11 +65,12 @@ function More({ field: { held }, text, control }: { field: ControlProps["field"]
   const span = control.kind === "span" && text !== "" ? readSpan(text) : undefined;
   if (control.kind === "span" && text === "") return <span className={css["facts"]}>Such as 00:05:00, 1.12:00:00, 90 s or 2 h.</span>;
   if (span !== undefined && span !== text) return <span className={css["facts"]}>Sent as {span}</span>;
-  if (control.kind === "number" && longFraction(text)) return <span className={css["facts"]}>PowerShell gets about 15 of these digits.</span>;
+  if (control.kind === "number" && tooLong(text)) return <span className={css["facts"]}>PowerShell cannot get all of these digits.</span>;
   return null;
 }
 
-/** longFraction: the agent passes numbers with a fraction as doubles. */
-function longFraction(text: string): boolean {
-  return /[.eE]/.test(text) && text.replace(/[eE].*$/, "").replace(/\D/g, "").replace(/^0+/, "").length > 15;
+/** tooLong: the agent passes what a double does not hold as a decimal, of 28 digits; with an exponent it is a double. */
+function tooLong(text: string): boolean {
+  const [digits = "", exponent] = text.split(/[eE]/);
+  return digits.replace(/\D/g, "").replace(/^0+/, "").length > (exponent === undefined ? 28 : 15);
 }
