@@ -1,5 +1,5 @@
 // Calls to the server that prepare what a suite looks at.
-import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { base, password, tenant, user } from "./browser.mjs";
@@ -34,8 +34,10 @@ export async function start(script, parameters = {}) {
 
 /** gated starts a script that writes half of its ticks, waits until open is called, and writes the rest: the test says when. */
 export async function gated(name, count) {
-  const gate = path.join(mkdtempSync(path.join(tmpdir(), "epo-gate-")), "open");
-  chmodSync(path.dirname(gate), 0o755); // scripts run under an account of their own
+  const folder = mkdtempSync(path.join(tmpdir(), "epo-gate-"));
+  process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+  chmodSync(folder, 0o755); // scripts run under an account of their own
+  const gate = path.join(folder, "open");
   const half = count / 2;
   const script = await push(unique(name), `param([string]$Gate)
 1..${half} | % { Write-Host "tick $_" }
