@@ -32,13 +32,14 @@ func (p *inspectors) keep(e *Executor, i *inspector) {
 		e.active.Go(i.close)
 		return
 	}
-	i.taken = make(chan struct{})
+	taken := make(chan struct{}) // of this wait: the next one has its own
+	i.taken = taken
 	p.idle = i
 	e.active.Go(func() {
 		timer := time.NewTimer(inspectorIdle)
 		defer timer.Stop()
 		select {
-		case <-i.taken:
+		case <-taken:
 			return
 		case <-i.worker.process.Done():
 		case <-timer.C:

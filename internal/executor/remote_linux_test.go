@@ -206,10 +206,12 @@ func TestRemoteCancel(t *testing.T) {
 			e := p.executor(t, Config{})
 			ctx, seen := whenSeen(t, "go")
 			var told time.Time
-			context.AfterFunc(ctx, func() { told = time.Now() })
 			o := outcome{}
 			o.result = e.Run(ctx, Request{Script: []byte("try { 'go'; Start-Sleep 600 } finally { Write-Host 'tidied' }"), Target: p.target}, func(r api.Record) {
 				o.records = append(o.records, r)
+				if r.Text == "go" {
+					told = time.Now()
+				}
 				seen(r)
 			})
 			took := time.Since(told)
