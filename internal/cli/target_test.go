@@ -154,5 +154,5 @@ func TestTargetTestThatNobodyTakes(t *testing.T) {
 	p.server.onRead = nil
 	o := p.do("", "target", "test", "db-01", "--timeout", "1ms")
 	require.Equal(t, 1, o.code)
-	require.Contains(t, o.err, "no agent has answered within 1ms")
+	require.Contains(t, o.err, "the test is pending: no agent has answered within 1ms; `epo agent list` shows who is online")
 }

@@ -27,21 +27,19 @@ authentication, PowerShell and what a script may do there. No script of yours ru
 			if err != nil {
 				return err
 			}
-			ctx, cancel := context.WithTimeoutCause(cmd.Context(), timeout, fmt.Errorf("no agent has answered within %s", timeout))
-			defer cancel()
-			return a.testTarget(ctx, client, target)
+			return a.testTarget(cmd.Context(), client, target, timeout)
 		},
 	}
 	cmd.Flags().DurationVar(&timeout, "timeout", 2*time.Minute, "how long to wait for the result")
 	return a.addOutput(cmd)
 }
 
-func (a *app) testTarget(ctx context.Context, client *api.Client, target api.Target) error {
+func (a *app) testTarget(ctx context.Context, client *api.Client, target api.Target, timeout time.Duration) error {
 	id, err := client.InspectTarget(ctx, target.ID)
 	if err != nil {
 		return err
 	}
-	test, err := awaitTest(ctx, client, id)
+	test, err := awaitTest(ctx, client, id, timeout)
 	if err != nil {
 		return err
 	}
@@ -56,24 +54,26 @@ func (a *app) testTarget(ctx context.Context, client *api.Client, target api.Tar
 	return err
 }
 
-// awaitTest asks until the test has ended.
-func awaitTest(ctx context.Context, client *api.Client, id string) (api.TargetTest, error) {
+// awaitTest asks until the test has ended, or timeout has passed.
+func awaitTest(ctx context.Context, client *api.Client, id string, timeout time.Duration) (api.TargetTest, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no agent has answered within %s", timeout))
+	defer cancel()
 	ticker := time.NewTicker(testPause)
 	defer ticker.Stop()
+	state := "pending"
 	for {
 		test, err := api.One[api.TargetTest](ctx, client, api.ViewTargetTests, api.Where("id", id))
-		if err == nil && test.FinishedAt != nil {
+		switch {
+		case err == nil && test.FinishedAt != nil:
 			return test, nil
-		}
-		if ctx.Err() != nil {
-			return test, context.Cause(ctx)
-		}
-		if err != nil {
+		case err == nil:
+			state = test.State
+		case ctx.Err() == nil:
 			return test, err
 		}
 		select {
 		case <-ctx.Done():
-			return test, fmt.Errorf("the test is %s: %w; `epo agent list` shows who is online", test.State, context.Cause(ctx))
+			return test, fmt.Errorf("the test is %s: %w; `epo agent list` shows who is online", state, context.Cause(ctx))
 		case <-ticker.C:
 		}
 	}
