@@ -388,7 +388,7 @@ func (s *fakeServer) inspected(i *fakeInspection) string {
 		defer s.mu.Unlock()
 		result = string(i.result)
 		return i.state == "done"
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	return result
 }
 
@@ -509,7 +509,7 @@ func (s *fakeServer) settled(t *fakeTarget) (string, *api.Finish, []api.Record) 
 	require.Eventually(s.t, func() bool {
 		state, _, _ := s.state(t)
 		return state != "pending" && state != "claimed" && state != "running"
-	}, 20*time.Second, 5*time.Millisecond)
+	}, time.Minute, 5*time.Millisecond)
 	return s.state(t)
 }
 

@@ -100,7 +100,7 @@ func TestInspectionEndsBeforeItsLease(t *testing.T) {
 		})(s, c)
 	})
 	i := b.server.ask(api.InspectScript, "1")
-	require.Eventually(t, func() bool { return calls.Load() == 1 }, 20*time.Second, time.Millisecond)
+	require.Eventually(t, func() bool { return calls.Load() == 1 }, time.Minute, time.Millisecond)
 	b.server.mu.Lock()
 	i.until = time.Time{} // the lease is over at once
 	b.server.mu.Unlock()

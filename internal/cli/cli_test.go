@@ -380,7 +380,7 @@ func TestWaitShowsRecordsLiveAndEndsWithTheScriptsCode(t *testing.T) {
 		p.server.mu.Lock()
 		defer p.server.mu.Unlock()
 		return len(p.server.views[api.ViewRuns]) == 3
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	p.server.set(func() { p.server.log(70, 71, 80, 1, output("one", "two")...) })
 	require.Eventually(t, func() bool { return out.String() == "one\ntwo\n" }, time.Minute, time.Millisecond, "live, long before the run ends and without polling")
 	p.server.set(func() {
@@ -432,7 +432,7 @@ func TestInterruptStopsWatchingOnly(t *testing.T) {
 		p.server.mu.Lock()
 		defer p.server.mu.Unlock()
 		return len(p.server.views[api.ViewRuns]) == 3
-	}, 5*time.Second, time.Millisecond)
+	}, time.Minute, time.Millisecond)
 	p.server.set(func() { p.server.log(70, 71, 80, 1, output("one")...) })
 	require.Eventually(t, func() bool { return out.String() == "one\n" }, time.Minute, time.Millisecond)
 	interrupt()

@@ -162,7 +162,7 @@ func TestDownloadNeedsLittleMemory(t *testing.T) { // not parallel: the heap is 
 	require.NoError(t, response.Body.Close())
 	require.Eventually(t, func() bool {
 		return testkit.Value[int](t, s.db, "select count(*)::int from pg_stat_activity where datname = current_database() and state <> 'idle' and usename like 'epo_rest%'") == 0
-	}, 10*time.Second, 20*time.Millisecond, "nothing reads for a reader that is gone")
+	}, time.Minute, 20*time.Millisecond, "nothing reads for a reader that is gone")
 }
 
 // TestDownloadThatCannotGoOnBreaksOff: the file must not look whole.

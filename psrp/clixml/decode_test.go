@@ -299,5 +299,5 @@ func TestCheck33_Linear(t *testing.T) {
 		_, err := Decode(data, DecodeOptions{})
 		require.Error(t, err)
 	}
-	require.Less(t, time.Since(start), 8*time.Second)
+	require.Less(t, time.Since(start), 50*time.Second) // a hundredth of a second; what is quadratic takes many minutes
 }

@@ -471,7 +471,7 @@ func TestCheck47_WrongSubsystem(t *testing.T) {
 				_ = s.Wait()
 			}
 			want(t, err)
-			require.Less(t, time.Since(begin), 2*c.ConnectTimeout)
+			require.Less(t, time.Since(begin), 50*time.Second) // the limit of ctx is a minute
 		})
 	}
 }
@@ -544,7 +544,7 @@ func TestSession_KillEndsEverything(t *testing.T) {
 	require.Eventually(t, func() bool {
 		_, err := os.Stat("/proc/" + pid)
 		return os.IsNotExist(err)
-	}, 10*time.Second, 20*time.Millisecond, "the engine on the host lives on")
+	}, time.Minute, 20*time.Millisecond, "the engine on the host lives on")
 }
 
 // A host that vanishes is noticed, although TCP says nothing.
