@@ -141,7 +141,6 @@ begin
     create_job.name, create_job.script_id, create_job.script_version_id, create_job.target_ids,
     v_parameters, create_job.timeout_seconds, v_retryable, v_attempts);
   perform epo.check_parameters(epo.choose_version(create_job.script_id, create_job.script_version_id), v_parameters, complete => false);
-  perform epo.wake_tenant('job');
   return jsonb_build_object('id', v_id, 'name', create_job.name);
 end
 $$;

@@ -41,7 +41,7 @@ begin
 end
 $$;
 comment on function epo.wake_tenant(text) is
-  'Wakes whoever looks at a list of the tenant: run, agent, script, inspection and so on. For changes of state, never for a line of log or a heartbeat.';
+  'Wakes whoever looks at a list of the tenant: run, agent, script, inspection, target, pool or user. For changes of state, never for a line of log or a heartbeat.';
 
 create function epo.wake_runs(run_ids uuid[]) returns void
 language plpgsql

@@ -105,6 +105,10 @@ func TestEventsTellOfTheListsOfATenant(t *testing.T) {
 	hears(t, lines, "target")
 	s.call(tn.admin, "delete_target", map[string]any{"target_id": target})
 	hears(t, lines, "target")
+	s.call(tn.admin, "disable_user", map[string]any{"user_id": tn.operatorID})
+	hears(t, lines, "user")
+	s.call(tn.admin, "set_user_roles", map[string]any{"user_id": tn.operatorID, "roles": []string{"operator", "auditor"}})
+	hears(t, lines, "user")
 	s.call(other.admin, "revoke_agent", map[string]any{"agent_id": theirs.id})
 	require.Empty(t, hears(t, strangers, "agent"), "what another tenant does is not heard")
 }

@@ -2,8 +2,8 @@ import { MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { createMemoryHistory, createRootRoute, createRoute, createRouter, RouterProvider } from "@tanstack/react-router";
 import { render } from "@testing-library/react";
-import { theme } from "@/app/theme";
 import type { ReactNode } from "react";
+import { theme } from "@/app/theme";
 
 /** renderPage shows a part of the console at an address of its own; links lead nowhere, but have their addresses. */
 export async function renderPage(page: ReactNode) {

@@ -2,6 +2,7 @@ import { cleanup, configure } from "@testing-library/react";
 import { afterEach } from "vitest";
 
 afterEach(cleanup);
+
 // On a busy machine a page takes longer than the library's second.
 configure({ asyncUtilTimeout: 20_000 });
 

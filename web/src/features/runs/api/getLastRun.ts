@@ -1,7 +1,7 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import type { ExactObject } from "@/lib/exactJson";
 import { db, read } from "@/lib/http";
-import { readObject } from "./parameterForm";
+import { storedParameters } from "./parameterForm";
 
 export interface EarlierRun {
   id: string;
@@ -22,7 +22,7 @@ interface Row {
 // As text: the browser's reader of JSON would take digits off long numbers.
 const columns = "id,script_version,timeout_seconds,created_at,parameters::text";
 
-const earlier = (row: Row): EarlierRun => ({ id: row.id, version: row.script_version, timeout: row.timeout_seconds, createdAt: row.created_at, parameters: readObject(row.parameters).values ?? new Map<string, never>() });
+const earlier = (row: Row): EarlierRun => ({ id: row.id, version: row.script_version, timeout: row.timeout_seconds, createdAt: row.created_at, parameters: storedParameters(row.parameters) });
 
 /** lastRunQuery reads what a user gave a script the last time; null: never. */
 function lastRunQuery(scriptId: string, userId: string) {

@@ -1,8 +1,8 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
-import { db, read } from "@/lib/http";
 import type { ExactObject } from "@/lib/exactJson";
+import { db, read } from "@/lib/http";
 import type { Run } from "@/lib/schema";
-import { readObject } from "./parameterForm";
+import { storedParameters } from "./parameterForm";
 
 /** OneRun has its parameters with all the digits that were given. */
 export interface OneRun extends Run {
@@ -13,7 +13,7 @@ interface Row extends Run {
   parameters_text: string;
 }
 
-const one = ({ parameters_text, ...run }: Row): OneRun => ({ ...run, exactParameters: readObject(parameters_text).values ?? new Map<string, never>() });
+const one = ({ parameters_text, ...run }: Row): OneRun => ({ ...run, exactParameters: storedParameters(parameters_text) });
 
 export function runQuery(id: string) {
   return queryOptions({

@@ -102,6 +102,11 @@ export function withSet(state: FormState, inspection: Inspection, set: string): 
   return { ...state, set, values, aside, text: undefined };
 }
 
+/** storedParameters reads the parameters of a run from the text of their column, which keeps all digits. */
+export function storedParameters(text: string): ExactObject {
+  return readObject(text).values ?? new Map<string, never>();
+}
+
 /** readObject reads the raw way to give parameters: a JSON object, name to value. */
 export function readObject(text: string): { values?: ExactObject; problem?: string } {
   if (text.trim() === "") return { values: new Map() };

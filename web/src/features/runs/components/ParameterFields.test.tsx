@@ -78,6 +78,21 @@ describe("a control for each type", () => {
     await expect.poll(() => server.texts.join("\n")).toContain('"parameters":{"Big":18446744073709551615,"Price":9.990}');
   });
 
+  it("says when not all digits of a number can arrive", async () => {
+    await show([parameter("Price", "decimal")]);
+    const hint = "PowerShell cannot get all of these digits.";
+    for (const fits of ["0.1234567890123456789012345", "1.5e3"]) {
+      await userEvent.clear(box("Price"));
+      await userEvent.type(box("Price"), fits);
+      expect(screen.queryByText(hint), fits).toBeNull();
+    }
+    for (const long of ["0.12345678901234567890123456789", "1.2345678901234567e3", "0.00000000000012345678901234567"]) {
+      await userEvent.clear(box("Price"));
+      await userEvent.type(box("Price"), long);
+      expect(screen.queryByText(hint), long).not.toBeNull();
+    }
+  });
+
   it("says at once what a number cannot be, ties it to the field, and sends nothing", async () => {
     await show([parameter("Count", "int", { validation: [{ kind: "range", min: 1, max: 600 }] })]);
     await userEvent.type(box("Count"), "601");

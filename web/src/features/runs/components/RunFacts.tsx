@@ -2,8 +2,8 @@ import { Link } from "@tanstack/react-router";
 import { Facts } from "@/components/ui/Facts";
 import { SafeText } from "@/components/ui/SafeText";
 import { Took, When } from "@/components/ui/When";
-import { plain } from "@/lib/text";
 import { stringifyExact } from "@/lib/exactJson";
+import { plain } from "@/lib/text";
 import type { OneRun } from "../api/getRun";
 import { TargetCount } from "./RunTable";
 

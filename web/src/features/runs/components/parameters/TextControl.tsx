@@ -69,8 +69,9 @@ function More({ field: { held }, text, control }: { field: ControlProps["field"]
   return null;
 }
 
-/** tooLong: the agent passes what a double does not hold as a decimal, of 28 digits; with an exponent it is a double. */
+/** tooLong: a double holds 15 digits; the agent passes more of them as a decimal, up to 28 in all and never with an exponent. */
 function tooLong(text: string): boolean {
-  const [digits = "", exponent] = text.split(/[eE]/);
-  return digits.replace(/\D/g, "").replace(/^0+/, "").length > (exponent === undefined ? 28 : 15);
+  const [mantissa = "", exponent] = text.split(/[eE]/);
+  const digits = mantissa.replace(/\D/g, "");
+  return digits.replace(/^0+/, "").length > 15 && (exponent !== undefined || digits.length > 28);
 }
